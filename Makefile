@@ -5,10 +5,10 @@ WORKERS ?= auto
 
 # Paths stay relative: a checkout may lie in a folder whose name holds spaces.
 BIN := .venv/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --no-input
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet --no-input
 LOCK = cd requirements && ../$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
 	--generate-hashes --no-header --no-emit-index-url --no-emit-find-links
-say = @printf '\033[1m%s\033[0m\n' "$(1)"
+say = @echo "==> $(1)"
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -36,7 +36,7 @@ check: .venv/.dev ## Lint, types, import rules, migrations, security, container 
 	@$(BIN)/mypy
 	$(call say,Rules of the house: import-linter)
 	@$(BIN)/lint-imports
-	$(call say,Migrations: from empty, against the tables, their SQL by squawk)
+	$(call say,Migrations: from empty; against the tables; their SQL by squawk)
 	@$(BIN)/python -m migrations.check
 	$(call say,Security: bandit)
 	@$(BIN)/bandit --quiet --configfile pyproject.toml --recursive services migrations
