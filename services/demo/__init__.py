@@ -1,0 +1,1 @@
+"""The demo company: its content as data files, and what sends them through the API."""
