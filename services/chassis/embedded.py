@@ -236,11 +236,16 @@ def running_server(cluster: Path) -> int | None:
 
 
 def forget_a_recycled_pid(cluster: Path) -> None:
-    """PostgreSQL takes any living process of its user with the old number for its old server."""
-    noted = note(cluster, Note.PID)
-    # An empty file is what a full disk leaves.
-    if not noted or psutil.pid_exists(int(noted)):
-        (cluster / "postmaster.pid").unlink(missing_ok=True)
+    """Remove what says that a server runs; the caller has the lock and knows that none does."""
+    # PostgreSQL takes any process of its user with the old number for its old server, even a dead
+    # one that nobody has waited for.
+    for file in (cluster / "postmaster.pid", place_for_socket(cluster) / f"{SOCKET}.lock"):
+        if not file.exists():
+            continue
+        noted = file.read_text().split("\n", 1)[0].strip()
+        # An empty file is what a full disk leaves.
+        if not noted or psutil.pid_exists(int(noted)):
+            file.unlink()
 
 
 class Note(IntEnum):

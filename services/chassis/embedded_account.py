@@ -48,7 +48,7 @@ class Account:
         try:
             entry = pwd.getpwnam(SERVER_USER)
         except KeyError:
-            entry = make_server_user()
+            entry = make_server_user(SERVER_USER)
         return cls(entry.pw_uid, entry.pw_gid, is_root=True)
 
     def make_folder(self, folder: Path) -> None:
@@ -68,28 +68,28 @@ class Account:
                 os.chown(folder, self.uid, self.gid)
 
 
-def make_server_user() -> pwd.struct_passwd:
-    """The user `stafett` of the system, without a home and without a shell."""
-    useradd = shutil.which("useradd") or shutil.which("useradd", path="/usr/sbin:/sbin")
+def make_server_user(name: str, programs: str | None = None) -> pwd.struct_passwd:
+    """A user of the system, without a home and without a shell; `programs` is where useradd is."""
+    useradd = shutil.which("useradd", path=programs or f"{os.environ['PATH']}:/usr/sbin:/sbin")
     if useradd is None:
         raise EmbeddedPostgresError(
-            f"PostgreSQL does not run as root, and there is no user '{SERVER_USER}' and no useradd "
+            f"PostgreSQL does not run as root, and there is no user '{name}' and no useradd "
             "to make it. Make that user, run as an ordinary user, or set STAFETT_DATABASE_URL."
         )
     made = subprocess.run(
         [
             *(useradd, "--system", "--user-group", "--no-create-home"),
-            *("--home-dir", "/nonexistent", "--shell", "/usr/sbin/nologin", SERVER_USER),
+            *("--home-dir", "/nonexistent", "--shell", "/usr/sbin/nologin", name),
         ],
         capture_output=True,
         text=True,
         check=False,
     )
     try:
-        return pwd.getpwnam(SERVER_USER)  # somebody else may have been quicker
+        return pwd.getpwnam(name)  # somebody else may have been quicker
     except KeyError:
         raise EmbeddedPostgresError(
-            f"The user '{SERVER_USER}', as whom PostgreSQL is to run, could not be made: "
+            f"The user '{name}', as whom PostgreSQL is to run, could not be made: "
             f"{made.stderr.strip()}"
         ) from None
 
