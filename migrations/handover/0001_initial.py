@@ -1,0 +1,351 @@
+"""The first tables of handover."""
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import postgresql
+
+from migrations.house import protect, protect_house_tables
+from services.chassis.events import Xid8
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.create_table(
+        "customer",
+        sa.Column("organization_id", sa.Uuid(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+        ),
+        sa.Column(
+            "updated_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+        ),
+        sa.Column("version", sa.Integer(), server_default="1", nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column(
+            "source",
+            sa.Enum(
+                "manual",
+                "csv",
+                "hubspot",
+                "salesforce",
+                "pipedrive",
+                name="source",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+                schema="handover",
+            ),
+            nullable=False,
+        ),
+        sa.Column("external_id", sa.String(), nullable=True),
+        sa.Column("registration_number", sa.String(), nullable=True),
+        sa.Column("website", sa.String(), nullable=True),
+        sa.Column("phones", postgresql.ARRAY(sa.Text()), nullable=False),
+        sa.Column("emails", postgresql.ARRAY(sa.Text()), nullable=False),
+        sa.CheckConstraint(
+            "char_length(name) BETWEEN 1 AND 200", name=op.f("ck_customer_name_length")
+        ),
+        sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_customer")),
+        sa.UniqueConstraint(
+            "organization_id",
+            "source",
+            "external_id",
+            name=op.f("uq_customer_organization_id_source_external_id"),
+        ),
+        schema="handover",
+    )
+    op.create_index(
+        "ix_customer_name",
+        "customer",
+        ["organization_id", "name", "id"],
+        unique=False,
+        schema="handover",
+    )
+    op.create_table(
+        "event",
+        sa.Column("organization_id", sa.Uuid(), nullable=False),
+        sa.Column(
+            "transaction_id", Xid8(), server_default=sa.text("pg_current_xact_id()"), nullable=False
+        ),
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("event_id", sa.Uuid(), nullable=False),
+        sa.Column("type", sa.Text(), nullable=False),
+        sa.Column("subject", sa.Text(), nullable=False),
+        sa.Column("actor_id", sa.Uuid(), nullable=True),
+        sa.Column("actor_name", sa.Text(), nullable=True),
+        sa.Column("request_id", sa.Text(), nullable=True),
+        sa.Column(
+            "occurred_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+        ),
+        sa.Column("data", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.PrimaryKeyConstraint("organization_id", "transaction_id", "id", name=op.f("pk_event")),
+        schema="handover",
+    )
+    op.create_index(
+        "ix_event_feed", "event", ["transaction_id", "id"], unique=False, schema="handover"
+    )
+    op.create_table(
+        "followed_feed",
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("after", sa.Text(), server_default="", nullable=False),
+        sa.Column("applied_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("source", name=op.f("pk_followed_feed")),
+        schema="handover",
+    )
+    op.create_table(
+        "idempotency_key",
+        sa.Column("organization_id", sa.Uuid(), nullable=False),
+        sa.Column("person_id", sa.Uuid(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("request_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("status", sa.SmallInteger(), nullable=True),
+        sa.Column("headers", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("body", sa.LargeBinary(), nullable=True),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+        ),
+        sa.PrimaryKeyConstraint(
+            "organization_id", "person_id", "key", name=op.f("pk_idempotency_key")
+        ),
+        schema="handover",
+    )
+    op.create_index(
+        "ix_idempotency_key_created_at",
+        "idempotency_key",
+        ["created_at"],
+        unique=False,
+        schema="handover",
+    )
+    op.create_table(
+        "person",
+        sa.Column("organization_id", sa.Uuid(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("email", sa.Text(), nullable=False),
+        sa.Column("active", sa.Boolean(), nullable=False),
+        sa.Column("hire_date", sa.Date(), nullable=True),
+        sa.Column("job_role", sa.Text(), nullable=True),
+        sa.Column("location", sa.Text(), nullable=True),
+        sa.Column("team_id", sa.Uuid(), nullable=True),
+        sa.Column("manager_id", sa.Uuid(), nullable=True),
+        sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_person")),
+        schema="handover",
+    )
+    op.create_index(
+        "ix_person_organization_id_email",
+        "person",
+        ["organization_id", "email"],
+        unique=False,
+        schema="handover",
+    )
+    op.create_index(
+        "ix_person_organization_id_team_id",
+        "person",
+        ["organization_id", "team_id"],
+        unique=False,
+        schema="handover",
+    )
+    op.create_table(
+        "team",
+        sa.Column("organization_id", sa.Uuid(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("lead_id", sa.Uuid(), nullable=True),
+        sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_team")),
+        schema="handover",
+    )
+    op.create_table(
+        "handover",
+        sa.Column("organization_id", sa.Uuid(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+        ),
+        sa.Column(
+            "updated_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+        ),
+        sa.Column("version", sa.Integer(), server_default="1", nullable=False),
+        sa.Column("customer_id", sa.Uuid(), nullable=False),
+        sa.Column("title", sa.String(), nullable=False),
+        sa.Column(
+            "engagement_type",
+            sa.Enum(
+                "fixed_price",
+                "time_and_material",
+                "retainer",
+                "secondment",
+                "product",
+                name="engagement_type",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+                schema="handover",
+            ),
+            nullable=False,
+        ),
+        sa.Column(
+            "source",
+            sa.Enum(
+                "manual",
+                "csv",
+                "hubspot",
+                "salesforce",
+                "pipedrive",
+                name="source",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+                schema="handover",
+            ),
+            nullable=False,
+        ),
+        sa.Column("external_id", sa.String(), nullable=True),
+        sa.Column("stage_raw", sa.String(), nullable=True),
+        sa.Column("is_won", sa.Boolean(), nullable=False),
+        sa.Column("amount", sa.Numeric(), nullable=True),
+        sa.Column("currency", sa.String(), nullable=True),
+        sa.Column("planned_start", sa.Date(), nullable=True),
+        sa.Column("planned_end", sa.Date(), nullable=True),
+        sa.Column("seller_id", sa.Uuid(), nullable=False),
+        sa.Column("delivery_lead_id", sa.Uuid(), nullable=True),
+        sa.Column("situation", sa.String(), nullable=True),
+        sa.Column("background", sa.String(), nullable=True),
+        sa.Column("assessment", sa.String(), nullable=True),
+        sa.Column("recommendation", sa.String(), nullable=True),
+        sa.Column("out_of_scope", sa.String(), nullable=True),
+        sa.Column(
+            "risk",
+            sa.Enum(
+                "green",
+                "watch",
+                "red",
+                name="risk",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+                schema="handover",
+            ),
+            nullable=False,
+        ),
+        sa.Column(
+            "state",
+            sa.Enum(
+                "draft",
+                "submitted",
+                "in_review",
+                "returned",
+                "accepted",
+                "in_delivery",
+                "completed",
+                "cancelled",
+                name="state",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+                schema="handover",
+            ),
+            nullable=False,
+        ),
+        sa.Column("gaps", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("cancelled_reason", sa.String(), nullable=True),
+        sa.Column("submitted_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("accepted_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("completed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint(
+            "(state = 'cancelled') = (cancelled_reason IS NOT NULL)",
+            name=op.f("ck_handover_cancelled_with_reason"),
+        ),
+        sa.CheckConstraint(
+            "delivery_lead_id IS NOT NULL OR state IN ('draft', 'submitted', 'cancelled')",
+            name=op.f("ck_handover_lead_from_review_on"),
+        ),
+        sa.CheckConstraint(
+            "(amount IS NULL) = (currency IS NULL)", name=op.f("ck_handover_amount_with_currency")
+        ),
+        sa.CheckConstraint("amount >= 0", name=op.f("ck_handover_amount_not_negative")),
+        sa.CheckConstraint(
+            "char_length(title) BETWEEN 3 AND 200", name=op.f("ck_handover_title_length")
+        ),
+        sa.CheckConstraint(
+            "delivery_lead_id <> seller_id", name=op.f("ck_handover_lead_is_not_seller")
+        ),
+        sa.CheckConstraint(
+            "planned_end >= planned_start", name=op.f("ck_handover_end_after_start")
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "customer_id"],
+            ["handover.customer.organization_id", "handover.customer.id"],
+            name=op.f("fk_handover_organization_id_customer_id"),
+        ),
+        sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_handover")),
+        sa.UniqueConstraint(
+            "organization_id",
+            "source",
+            "external_id",
+            name=op.f("uq_handover_organization_id_source_external_id"),
+        ),
+        schema="handover",
+    )
+    op.create_index(
+        "ix_handover_created",
+        "handover",
+        ["organization_id", "created_at", "id"],
+        unique=False,
+        schema="handover",
+    )
+    op.create_index(
+        "ix_handover_customer",
+        "handover",
+        ["organization_id", "customer_id", "id"],
+        unique=False,
+        schema="handover",
+    )
+    op.create_index(
+        "ix_handover_lead",
+        "handover",
+        ["organization_id", "delivery_lead_id", "id"],
+        unique=False,
+        schema="handover",
+    )
+    op.create_index(
+        "ix_handover_seller",
+        "handover",
+        ["organization_id", "seller_id", "id"],
+        unique=False,
+        schema="handover",
+    )
+    op.create_index(
+        "ix_handover_state",
+        "handover",
+        ["organization_id", "state", "id"],
+        unique=False,
+        schema="handover",
+    )
+    protect_house_tables("handover")
+    protect("handover", "customer")
+    protect("handover", "person")
+    protect("handover", "team")
+    protect("handover", "handover")

@@ -1,0 +1,41 @@
+"""What every migration uses: who may do what with a table, and row-level security by organization."""
+
+from collections.abc import Sequence
+
+from alembic import op
+
+# NULLIF: a setting that was local to an earlier transaction reads as the empty string, not as NULL.
+ORGANIZATION = "NULLIF(current_setting('stafett.organization_id', true), '')::uuid"
+FOLLOWER = "current_setting('stafett.follower', true) = 'on'"
+
+CHANGEABLE = ("SELECT", "INSERT", "UPDATE", "DELETE")
+KEPT = ("SELECT", "INSERT", "UPDATE")
+APPEND_ONLY = ("SELECT", "INSERT")
+
+
+def protect(schema: str, table: str, rights: Sequence[str] = CHANGEABLE) -> None:
+    """Only rows of the transaction's organization are seen or written, by anyone; only `rights` are granted."""
+    op.execute(f"ALTER TABLE {schema}.{table} ENABLE ROW LEVEL SECURITY")
+    op.execute(f"ALTER TABLE {schema}.{table} FORCE ROW LEVEL SECURITY")
+    op.execute(
+        f"CREATE POLICY organization ON {schema}.{table} "
+        f"USING (organization_id = {ORGANIZATION}) WITH CHECK (organization_id = {ORGANIZATION})"
+    )
+    grant(schema, table, rights)
+
+
+def protect_house_tables(schema: str) -> None:
+    """The outbox, the idempotency keys and the followed feeds."""
+    protect(schema, "event", APPEND_ONLY)
+    op.execute(f"CREATE POLICY follower ON {schema}.event FOR SELECT USING ({FOLLOWER})")
+    protect(schema, "idempotency_key", CHANGEABLE)
+    op.execute(
+        f"CREATE POLICY expiry_seen ON {schema}.idempotency_key FOR SELECT USING ({FOLLOWER})"
+    )
+    op.execute(f"CREATE POLICY expiry ON {schema}.idempotency_key FOR DELETE USING ({FOLLOWER})")
+    grant(schema, "followed_feed", KEPT)
+
+
+def grant(schema: str, table: str, rights: Sequence[str]) -> None:
+    """Let the service's role do `rights`, and nothing else."""
+    op.execute(f"GRANT {', '.join(rights)} ON {schema}.{table} TO stafett_{schema}")

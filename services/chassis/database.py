@@ -1,0 +1,196 @@
+"""PostgreSQL: one engine a service, and the transaction that knows its organization.
+
+SQLAlchemy's engine runs in autocommit, since the transaction is begun here, together with its organization in one round
+trip: two would cost 40–50 % (docs/architecture.md, trap 2). Row-level security reads `stafett.organization_id`.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
+from uuid import UUID
+
+import asyncpg
+from sqlalchemy import URL, exc
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, create_async_engine
+
+from services.chassis.errors import NotFound, Unavailable
+
+if TYPE_CHECKING:
+    from services.chassis.tables import Row
+
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+
+# Postgres is not there, is starting, or went away: nothing was done, and asking again helps.
+GONE = (
+    OSError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.TooManyConnectionsError,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """A connection inside a transaction that sees one organization."""
+
+    connection: Connection
+    organization_id: UUID
+
+
+class Database:
+    """The service's way to its own schema."""
+
+    def __init__(self, url: URL, schema: str, *, connections: int) -> None:
+        self.schema = schema
+        self.engine = create_async_engine(
+            url,
+            isolation_level="AUTOCOMMIT",
+            pool_size=connections,
+            max_overflow=0,
+            pool_timeout=10,
+            pool_reset_on_return=None,
+            connect_args={
+                "timeout": 5,
+                "server_settings": {
+                    "application_name": f"stafett-{schema}",
+                    "search_path": schema,
+                    "timezone": "UTC",
+                    "jit": "off",
+                    "lock_timeout": "10s",
+                    "statement_timeout": "60s",
+                    "idle_in_transaction_session_timeout": "60s",
+                },
+            },
+        )
+
+    async def close(self) -> None:
+        await self.engine.dispose()
+
+    @asynccontextmanager
+    async def reading(self, organization_id: UUID) -> AsyncIterator[Reader]:
+        """A read-only transaction that sees one organization."""
+        async with self._begun("BEGIN READ ONLY", organization_id) as (_, driver):
+            yield Reader(driver, organization_id)
+
+    @asynccontextmanager
+    async def transaction(self, organization_id: UUID) -> AsyncIterator[AsyncSession]:
+        """A transaction that sees and changes one organization; commits on leaving, unless an error leaves it."""
+        async with self._begun("BEGIN", organization_id) as (connection, driver):
+            async with session_on(connection, driver, organization_id) as session:
+                yield session
+                await session.flush()
+
+    @asynccontextmanager
+    async def across_organizations(self) -> AsyncIterator[tuple[AsyncConnection, Connection]]:
+        """A transaction of the house itself: sees the feed of every organization, and no other rows."""
+        async with self._begun("BEGIN", None) as begun:
+            yield begun
+
+    @asynccontextmanager
+    async def _begun(
+        self, begin: str, organization_id: UUID | None
+    ) -> AsyncIterator[tuple[AsyncConnection, Connection]]:
+        scope = (
+            "SET LOCAL stafett.follower = 'on'"
+            if organization_id is None
+            else f"SET LOCAL stafett.organization_id = '{organization_id}'"
+        )
+        connection, driver = await self._connected(f"{begin}; {scope}")
+        try:
+            try:
+                yield connection, driver
+                await driver.execute("COMMIT")
+            except BaseException as error:
+                await _roll_back(connection, driver, error)
+                raise
+        except (exc.InterfaceError, exc.OperationalError, *GONE) as error:
+            raise Unavailable("The database does not answer.") from error
+        finally:
+            await connection.close()
+
+    async def _connected(self, begin: str) -> tuple[AsyncConnection, Connection]:
+        """A connection on which `begin` has run. Connections that died while they were idle are replaced."""
+        try:
+            while True:
+                connection = await self.engine.connect()
+                raw = await connection.get_raw_connection()
+                driver: Connection = raw.driver_connection  # type: ignore[assignment]
+                try:
+                    await driver.execute(begin)
+                except GONE:
+                    await connection.invalidate()
+                    await connection.close()
+                except BaseException:
+                    await connection.invalidate()
+                    await connection.close()
+                    raise
+                else:
+                    return connection, driver
+        except (
+            exc.TimeoutError,
+            exc.InterfaceError,
+            exc.OperationalError,
+            TimeoutError,
+            *GONE,
+        ) as error:
+            raise Unavailable("The database does not answer.") from error
+
+
+async def _roll_back(connection: AsyncConnection, driver: Connection, error: BaseException) -> None:
+    """Leave the connection clean, or do not give it back at all."""
+    if isinstance(error, (asyncio.CancelledError, GeneratorExit)) or driver.is_closed():
+        # A cancelled statement may still be running: closing is the only safe end.
+        await connection.invalidate()
+        return
+    try:
+        await driver.execute("ROLLBACK")
+    except (asyncpg.PostgresError, *GONE):
+        await connection.invalidate()
+
+
+@asynccontextmanager
+async def session_on(
+    connection: AsyncConnection, driver: Connection, organization_id: UUID
+) -> AsyncIterator[AsyncSession]:
+    """A session inside a begun transaction; it never commits by itself."""
+    session = AsyncSession(
+        bind=connection,
+        expire_on_commit=False,
+        autoflush=False,
+        info={"reader": Reader(driver, organization_id)},
+    )
+    try:
+        yield session
+    finally:
+        await session.close()
+
+
+def reader_of(session: AsyncSession) -> Reader:
+    """The reader inside the session's transaction: sees what was flushed."""
+    reader: Reader = session.info["reader"]
+    return reader
+
+
+def organization_of(session: AsyncSession) -> UUID:
+    """The organization that the session's transaction works for."""
+    return reader_of(session).organization_id
+
+
+R = TypeVar("R", bound="Row")
+
+
+async def load(session: AsyncSession, table: type[R], id: UUID, *, lock: bool = True) -> R:
+    """The row with this id, locked for a change; raises `NotFound` when it is not there or not yours."""
+    row = await session.get(
+        table,
+        (organization_of(session), id),
+        with_for_update={"key_share": False} if lock else None,
+    )
+    if row is None:
+        raise NotFound("There is no such {thing}.", thing=table.__tablename__.replace("_", " "))
+    return row

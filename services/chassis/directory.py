@@ -1,0 +1,138 @@
+"""Each service's own copy of the directory, people and teams, as the gateway's feed tells it."""
+
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Boolean, Column, Date, Index, MetaData, Table, Text, Uuid, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.chassis.database import organization_of
+from services.chassis.errors import FieldError, Invalid
+from services.chassis.listeners import FeedFollower, HeardEvent
+
+
+class Directory:
+    """The tables of the copy, and what keeps them true."""
+
+    def __init__(self, metadata: MetaData) -> None:
+        self.person = Table(
+            "person",
+            metadata,
+            Column("organization_id", Uuid, primary_key=True),
+            Column("id", Uuid, primary_key=True),
+            Column("name", Text, nullable=False),
+            Column("email", Text, nullable=False),
+            Column("active", Boolean, nullable=False),
+            Column("hire_date", Date, nullable=True),
+            Column("job_role", Text, nullable=True),
+            Column("location", Text, nullable=True),
+            Column("team_id", Uuid, nullable=True),
+            Column("manager_id", Uuid, nullable=True),
+            Index("ix_person_organization_id_email", "organization_id", "email"),
+            Index("ix_person_organization_id_team_id", "organization_id", "team_id"),
+        )
+        self.team = Table(
+            "team",
+            metadata,
+            Column("organization_id", Uuid, primary_key=True),
+            Column("id", Uuid, primary_key=True),
+            Column("name", Text, nullable=False),
+            Column("lead_id", Uuid, nullable=True),
+        )
+        self.listeners = {
+            "person.created": self._keep_person,
+            "person.changed": self._keep_person,
+            "team.created": self._keep_team,
+            "team.changed": self._keep_team,
+            "team.deleted": self._drop_team,
+        }
+
+    async def _keep_person(self, session: AsyncSession, event: HeardEvent) -> None:
+        told = event.data["person"]
+        row = {
+            "organization_id": event.organization_id,
+            "id": UUID(told["id"]),
+            "name": told["name"],
+            "email": told["email"].lower(),
+            "active": told["active"],
+            "hire_date": _date(told["hire_date"]),
+            "job_role": told["job_role"],
+            "location": told["location"],
+            "team_id": _id(told["team_id"]),
+            "manager_id": _id(told["manager_id"]),
+        }
+        await self._keep(session, self.person, row)
+
+    async def _keep_team(self, session: AsyncSession, event: HeardEvent) -> None:
+        told = event.data["team"]
+        row = {
+            "organization_id": event.organization_id,
+            "id": UUID(told["id"]),
+            "name": told["name"],
+            "lead_id": _id(told["lead_id"]),
+        }
+        await self._keep(session, self.team, row)
+
+    async def _drop_team(self, session: AsyncSession, event: HeardEvent) -> None:
+        team = self.team
+        await session.execute(
+            team.delete().where(
+                team.c.organization_id == event.organization_id,
+                team.c.id == UUID(event.data["team"]["id"]),
+            )
+        )
+
+    @staticmethod
+    async def _keep(session: AsyncSession, table: Table, row: dict[str, Any]) -> None:
+        statement = insert(table).values(row)
+        await session.execute(
+            statement.on_conflict_do_update(
+                index_elements=["organization_id", "id"],
+                set_={name: statement.excluded[name] for name in row},
+            )
+        )
+
+    async def require_people(
+        self, session: AsyncSession, follower: FeedFollower, people: dict[str, UUID | None]
+    ) -> None:
+        """Refuse with `Invalid` unless each of `people` (JSON Pointer → id) is an active colleague.
+
+        Someone who is not known yet makes the copy catch up before it says no.
+        """
+        wanted = {pointer: id for pointer, id in people.items() if id is not None}
+        if not wanted:
+            return
+        unknown = await self._unknown(session, wanted)
+        if unknown:
+            await follower.catch_up()
+            unknown = await self._unknown(session, wanted)
+        if unknown:
+            raise Invalid(
+                "Somebody named here is not an active colleague.",
+                errors=[
+                    FieldError(pointer, "No active person has this id.") for pointer in unknown
+                ],
+            )
+
+    async def _unknown(self, session: AsyncSession, wanted: dict[str, UUID]) -> list[str]:
+        person = self.person
+        known = set(
+            await session.scalars(
+                select(person.c.id).where(
+                    person.c.organization_id == organization_of(session),
+                    person.c.id.in_(set(wanted.values())),
+                    person.c.active,
+                )
+            )
+        )
+        return [pointer for pointer, id in wanted.items() if id not in known]
+
+
+def _date(value: str | None) -> date | None:
+    return None if value is None else date.fromisoformat(value)
+
+
+def _id(value: str | None) -> UUID | None:
+    return None if value is None else UUID(value)

@@ -1,0 +1,99 @@
+"""Field types of requests: text without control characters, money, moments with their offset."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Annotated, Any
+
+from babel.numbers import get_currency_precision, list_currencies
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+    WithJsonSchema,
+    model_validator,
+)
+
+# NUL cannot be stored, and other control characters (but tab and line breaks) are never meant.
+_PRINTABLE = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
+_ONE_LINE = r"^[^\x00-\x1f\x7f]*$"
+
+Name = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=_ONE_LINE)
+]
+Title = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=3, max_length=200, pattern=_ONE_LINE)
+]
+Line = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500, pattern=_ONE_LINE)]
+Prose = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=10_000, pattern=_PRINTABLE),
+]
+Key = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,79}$")]
+Link = Annotated[str, StringConstraints(max_length=1000, pattern=r"^https?://[^\s\x00-\x1f\x7f]+$")]
+
+
+def _in_utc(moment: datetime) -> datetime:
+    return moment.astimezone(UTC)
+
+
+def _sensible(moment: datetime) -> datetime:
+    if not 1900 <= moment.year <= 2200:
+        raise ValueError("the year must lie between 1900 and 2200")
+    return moment
+
+
+# RFC 3339 with an offset on the way in, UTC on the way out.
+Moment = Annotated[AwareDatetime, AfterValidator(_sensible), AfterValidator(_in_utc)]
+
+
+class Body(BaseModel):
+    """A request body: unknown fields are refused."""
+
+    model_config = ConfigDict(extra="forbid", use_enum_values=False)
+
+
+_CURRENCIES = frozenset(list_currencies())
+
+
+def _currency(code: str) -> str:
+    if code not in _CURRENCIES:
+        raise ValueError("not a currency code of ISO 4217")
+    return code
+
+
+class Money(BaseModel):
+    """An amount in a currency: `{"amount": "1250.00", "currency": "NOK"}`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    amount: Annotated[
+        Decimal,
+        Field(ge=0, max_digits=15, decimal_places=4),
+        PlainSerializer(str, return_type=str),
+        WithJsonSchema(
+            {"type": "string", "pattern": r"^\d{1,11}(\.\d{1,4})?$", "examples": ["1250.00"]}
+        ),
+    ]
+    currency: Annotated[
+        str, StringConstraints(pattern=r"^[A-Z]{3}$"), AfterValidator(_currency)
+    ] = Field(examples=["NOK"])
+
+    @model_validator(mode="before")
+    @classmethod
+    def _amount_is_text(cls, value: Any) -> Any:
+        # A JSON number is a float somewhere on its way; money is not.
+        if isinstance(value, dict) and isinstance(value.get("amount"), float | bool):
+            raise ValueError('write the amount as text: "1250.00"')
+        return value
+
+    @model_validator(mode="after")
+    def _to_the_minor_unit(self) -> "Money":
+        precision = get_currency_precision(self.currency)
+        if self.amount != round(self.amount, precision):
+            raise ValueError(f"{self.currency} has {precision} decimals at most")
+        self.amount = round(self.amount, precision)
+        return self

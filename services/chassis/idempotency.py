@@ -1,0 +1,153 @@
+"""`Idempotency-Key`: a POST that is repeated is carried out once, and answered the same.
+
+The key and its answer are stored in the transaction of the change, so they are there together or not at all. A second
+request with the same key waits at the key's row until the first has committed, and then gets its answer. An error changes
+nothing and is not kept: the request can be repeated with the same key.
+"""
+
+import hashlib
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+import asyncpg
+import orjson
+from sqlalchemy import (
+    Column,
+    DateTime,
+    Index,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    Uuid,
+    func,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+from services.chassis.database import Connection, Reader
+from services.chassis.errors import FieldError, InProgress, Invalid, KeyReused
+
+_KEY = re.compile(r"[\x21-\x7e]{1,200}\Z")
+
+
+def idempotency_table(metadata: MetaData) -> Table:
+    """The keys that were used, with what they were answered."""
+    return Table(
+        "idempotency_key",
+        metadata,
+        Column("organization_id", Uuid, primary_key=True),
+        Column("person_id", Uuid, primary_key=True),
+        Column("key", Text, primary_key=True),
+        Column("request_hash", LargeBinary, nullable=False),
+        Column("status", SmallInteger, nullable=True),
+        Column("headers", JSONB, nullable=True),
+        Column("body", LargeBinary, nullable=True),
+        Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+        Index("ix_idempotency_key_created_at", "created_at"),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a request was answered."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class KeyedRequest:
+    """A request that carries an Idempotency-Key."""
+
+    key: str
+    request_hash: bytes
+
+    @classmethod
+    def of(
+        cls, key: str, method: str, path: str, query: bytes, content_type: str, body: bytes
+    ) -> "KeyedRequest":
+        """Raises `Invalid` for a key that is none."""
+        if not _KEY.match(key):
+            raise Invalid(
+                "The Idempotency-Key is not usable.",
+                errors=[
+                    FieldError(
+                        "/Idempotency-Key",
+                        "1 to 200 visible ASCII characters, no space.",
+                        where="header",
+                    )
+                ],
+            )
+        _, _, boundary = content_type.partition("boundary=")
+        if boundary:
+            # A form's boundary is made up anew each time; the same form is the same request.
+            body = body.replace(boundary.strip('"').encode("latin-1"), b"")
+        digest = hashlib.sha256(b"\n".join((method.encode(), path.encode(), query, body)))
+        return cls(key, digest.digest())
+
+
+_CLAIM = """
+INSERT INTO idempotency_key (organization_id, person_id, key, request_hash)
+VALUES ($1, $2, $3, $4)
+ON CONFLICT (organization_id, person_id, key) DO UPDATE
+SET request_hash = excluded.request_hash, status = NULL, headers = NULL, body = NULL, created_at = now()
+WHERE idempotency_key.created_at < now() - $5::interval
+RETURNING true
+"""
+_LOOK_UP = """
+SELECT request_hash, status, headers::text, body FROM idempotency_key
+WHERE organization_id = $1 AND person_id = $2 AND key = $3
+"""
+_KEEP = """
+UPDATE idempotency_key SET status = $4, headers = $5::text::jsonb, body = $6
+WHERE organization_id = $1 AND person_id = $2 AND key = $3
+"""
+_FORGET = "DELETE FROM idempotency_key WHERE created_at < now() - $1::interval"
+
+
+async def claim(
+    reader: Reader, person_id: UUID, request: KeyedRequest, kept_for: timedelta
+) -> Answer | None:
+    """Take the key in this transaction, or return the answer that it got before.
+
+    Raises `KeyReused` if it stood for another request, `InProgress` if the first one takes too long.
+    """
+    connection, organization_id = reader.connection, reader.organization_id
+    try:
+        taken = await connection.fetchval(
+            _CLAIM, organization_id, person_id, request.key, request.request_hash, kept_for
+        )
+    except asyncpg.LockNotAvailableError as error:
+        raise InProgress(
+            "The request with this Idempotency-Key is still being carried out."
+        ) from error
+    if taken:
+        return None
+    row = await connection.fetchrow(_LOOK_UP, organization_id, person_id, request.key)
+    if row is None or row["status"] is None:
+        raise InProgress("The request with this Idempotency-Key is still being carried out.")
+    if row["request_hash"] != request.request_hash:
+        raise KeyReused("This Idempotency-Key was used for another request.")
+    return Answer(row["status"], orjson.loads(row["headers"]), row["body"])
+
+
+async def keep(reader: Reader, person_id: UUID, request: KeyedRequest, answer: Answer) -> None:
+    """Keep the answer beside the change, in its transaction."""
+    await reader.connection.execute(
+        _KEEP,
+        reader.organization_id,
+        person_id,
+        request.key,
+        answer.status,
+        orjson.dumps(answer.headers).decode(),
+        answer.body,
+    )
+
+
+async def forget(connection: Connection, kept_for: timedelta) -> None:
+    """Delete what is older than `kept_for`."""
+    await connection.execute(_FORGET, kept_for)

@@ -1,0 +1,89 @@
+"""The Ed25519 keys with which the services prove themselves to one another.
+
+One pair a service, as files: `<service>.key` (private, readable by its owner only) and `<service>.pub`. A service needs its
+own private key and everybody's public ones. Missing pairs are made on first use, also by several processes at once.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import OKPKey
+
+from services.chassis.errors import Unauthenticated
+
+# RFC 9864 names the algorithm after its curve; "EdDSA" is deprecated there.
+_ALGORITHM = "Ed25519"
+
+
+class Keyring:
+    """Signs as one service, and checks what any of them signed."""
+
+    def __init__(
+        self, service: str, private: OKPKey, folder: Path | None, public: Mapping[str, OKPKey]
+    ) -> None:
+        self.service = service
+        self._private = private
+        self._folder = folder
+        self._public = dict(public)
+
+    @classmethod
+    def open(cls, folder: Path, service: str) -> "Keyring":
+        """The keys in `folder`; the pair of `service` is made if it is missing."""
+        make_pair(folder, service)
+        private = OKPKey.import_key((folder / f"{service}.key").read_bytes())
+        return cls(service, private, folder, {})
+
+    def sign(self, claims: Mapping[str, Any]) -> str:
+        """A compact JWS over `claims`, issued by this service."""
+        header = {"alg": _ALGORITHM, "typ": "at+jwt"}
+        return jwt.encode(
+            header, {**claims, "iss": self.service}, self._private, algorithms=[_ALGORITHM]
+        )
+
+    def verify(self, token: str, issuer: str) -> dict[str, Any]:
+        """The claims of a token that `issuer` signed; raises `Unauthenticated` for any other."""
+        key = self._key_of(issuer)
+        try:
+            decoded = jwt.decode(token, key, algorithms=[_ALGORITHM])
+        except (JoseError, ValueError, TypeError) as error:
+            raise Unauthenticated("The internal token is not genuine.") from error
+        if decoded.claims.get("iss") != issuer:
+            raise Unauthenticated("The internal token is not genuine.")
+        return dict(decoded.claims)
+
+    def _key_of(self, issuer: str) -> OKPKey:
+        key = self._public.get(issuer)
+        if key is None:
+            file = None if self._folder is None else self._folder / f"{issuer}.pub"
+            if file is None or not file.exists():
+                raise Unauthenticated("The internal token is not genuine.")
+            key = self._public[issuer] = OKPKey.import_key(file.read_bytes())
+        return key
+
+
+def make_pair(folder: Path, service: str) -> None:
+    """Make the key pair of `service` in `folder` unless it is there."""
+    private_file, public_file = folder / f"{service}.key", folder / f"{service}.pub"
+    if private_file.exists() and public_file.exists():
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    key = OKPKey.generate_key("Ed25519")
+    pem = key.as_pem(private=True)
+    # Written aside and linked into place: whoever is first wins, and nobody reads half a key.
+    draft = folder / f".{service}.{os.getpid()}"
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(pem)
+    try:
+        os.link(draft, private_file)
+    except FileExistsError:
+        key = OKPKey.import_key(private_file.read_bytes())
+    finally:
+        draft.unlink()
+    public_draft = folder / f".{service}.{os.getpid()}.pub"
+    public_draft.write_bytes(key.as_pem(private=False))
+    public_draft.replace(public_file)

@@ -1,0 +1,157 @@
+"""Following another service's feed: each event is applied once, in order, in the organization that it belongs to.
+
+The place in the feed is stored in the transaction that applies the events, and its row is locked meanwhile: however many
+replicas run, one applies at a time, and a crash repeats nothing.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import httpx
+import structlog
+from prometheus_client import Counter, Gauge
+from sqlalchemy import Column, DateTime, MetaData, Table, Text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.chassis.database import Database, session_on
+from services.chassis.errors import Unavailable
+from services.chassis.events import Cursor
+
+log = structlog.get_logger(__name__)
+
+APPLIED = Counter(
+    "stafett_events_applied_total", "Events of another service applied", ["follower", "source"]
+)
+FAILED = Counter(
+    "stafett_follow_failures_total", "Looks at a feed that failed", ["follower", "source"]
+)
+BEHIND = Gauge(
+    "stafett_feed_age_seconds", "Age of the last successful look at a feed", ["follower", "source"]
+)
+
+BATCH = 500
+
+
+def followed_feed_table(metadata: MetaData) -> Table:
+    """How far this service has read the others' feeds. Of the house, not of an organization."""
+    return Table(
+        "followed_feed",
+        metadata,
+        Column("source", Text, primary_key=True),
+        Column("after", Text, nullable=False, server_default=""),
+        Column("applied_at", DateTime(timezone=True), nullable=True),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class HeardEvent:
+    """An event of another service."""
+
+    type: str
+    organization_id: UUID
+    subject: str
+    time: datetime
+    data: Mapping[str, Any]
+
+
+Listener = Callable[[AsyncSession, HeardEvent], Awaitable[None]]
+
+
+class FeedFollower:
+    """Keeps this service's copy of what `source` tells."""
+
+    def __init__(
+        self,
+        database: Database,
+        follower: str,
+        source: str,
+        listeners: Mapping[str, Listener],
+        client: Callable[[], httpx.AsyncClient],
+        token: Callable[[], str],
+        pause_seconds: float,
+    ) -> None:
+        self.source = source
+        self.caught_up_at: datetime | None = None
+        self._database = database
+        self._follower = follower
+        self._listeners = listeners
+        self._client = client
+        self._token = token
+        self._pause = pause_seconds
+
+    async def run(self) -> None:
+        """Follow until cancelled. A failure is logged and tried again, later and later up to ten seconds."""
+        wait = self._pause
+        while True:
+            try:
+                await self.catch_up()
+                wait = self._pause
+            except asyncio.CancelledError:
+                raise
+            except Exception as error:
+                FAILED.labels(self._follower, self.source).inc()
+                unavailable = isinstance(error, Unavailable | httpx.HTTPError)
+                log.warning(
+                    "feed_not_followed",
+                    source=self.source,
+                    error=repr(error),
+                    exc_info=None if unavailable else error,
+                )
+                wait = min(wait * 2, 10.0)
+            await asyncio.sleep(wait)
+
+    async def catch_up(self) -> None:
+        """Apply everything that `source` has told until now. Raises what the network or the database raises."""
+        while await self._apply_batch() == BATCH:
+            pass
+        self.caught_up_at = datetime.now(UTC)
+        BEHIND.labels(self._follower, self.source).set_to_current_time()
+
+    async def _apply_batch(self) -> int:
+        async with self._database.across_organizations() as (connection, driver):
+            await driver.execute(
+                "INSERT INTO followed_feed (source) VALUES ($1) ON CONFLICT DO NOTHING", self.source
+            )
+            after = await driver.fetchval(
+                "SELECT after FROM followed_feed WHERE source = $1 FOR UPDATE", self.source
+            )
+            batch = await self._fetch(after)
+            for item in batch:
+                event = HeardEvent(
+                    type=item["type"],
+                    organization_id=UUID(item["organizationid"]),
+                    subject=item["subject"],
+                    time=datetime.fromisoformat(item["time"]),
+                    data=item["data"],
+                )
+                listener = self._listeners.get(event.type)
+                if listener is not None:
+                    await driver.execute(
+                        "SELECT set_config('stafett.organization_id', $1, true)",
+                        str(event.organization_id),
+                    )
+                    async with session_on(connection, driver, event.organization_id) as session:
+                        await listener(session, event)
+                        await session.flush()
+                    APPLIED.labels(self._follower, self.source).inc()
+            if batch:
+                await driver.execute(
+                    "UPDATE followed_feed SET after = $2, applied_at = now() WHERE source = $1",
+                    self.source,
+                    str(Cursor.parse(batch[-1]["sequence"])),
+                )
+        return len(batch)
+
+    async def _fetch(self, after: str) -> list[dict[str, Any]]:
+        response = await self._client().get(
+            "/internal/events",
+            params={"after": after, "limit": BATCH},
+            headers={"Authorization": f"Bearer {self._token()}"},
+        )
+        response.raise_for_status()
+        events: list[dict[str, Any]] = response.json()
+        return events

@@ -1,0 +1,203 @@
+"""Reading: a statement written with SQLAlchemy once, whose JSON PostgreSQL builds after the response model.
+
+Rows never become objects here, and nothing is turned into JSON in Python: measured at a page of 50, that costs a ninth of
+reading through objects (docs/architecture.md). `Read(Model, Table)` refuses to exist unless every field of the model has its
+column, and a test holds every read's JSON against its model.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Generic, TypeVar
+from uuid import UUID
+
+from pydantic import BaseModel
+from sqlalchemy import (
+    ColumnElement,
+    Enum,
+    FromClause,
+    Select,
+    Table,
+    Text,
+    bindparam,
+    cast,
+    func,
+    literal_column,
+    select,
+    tuple_,
+)
+from sqlalchemy.dialects.postgresql import asyncpg as asyncpg_dialect
+from sqlalchemy.sql import ClauseElement
+
+from services.chassis.database import Reader
+from services.chassis.errors import NotFound
+from services.chassis.pages import Page, PageQuery, read_cursor, write_cursor
+from services.chassis.tables import Row
+
+M = TypeVar("M", bound=BaseModel)
+
+_DIALECT = asyncpg_dialect.dialect()
+
+
+class Statement:
+    """A compiled statement and the order of its parameters."""
+
+    __slots__ = ("_constants", "names", "sql")
+
+    def __init__(self, statement: ClauseElement) -> None:
+        compiled = statement.compile(dialect=_DIALECT, compile_kwargs={"render_postcompile": True})
+        self.sql = str(compiled)
+        self.names: tuple[str, ...] = tuple(compiled.positiontup or ())  # type: ignore[attr-defined]
+        self._constants = {
+            name: value for name, value in compiled.params.items() if value is not None
+        }
+
+    def arguments(self, values: Mapping[str, Any]) -> list[Any]:
+        """The parameters in the statement's order; literals of the statement fill what `values` does not name."""
+        constants = self._constants
+        return [values[name] if name in values else constants.get(name) for name in self.names]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One resource as it is sent: its JSON and its version (the ETag)."""
+
+    content: bytes
+    version: int | None
+
+
+class Read(Generic[M]):
+    """How one kind of thing is read: the columns of a table that the model names, as JSON of the model's shape.
+
+    `columns` gives the fields that are not plain columns, `source` what to select from when that takes a join. A list is
+    filtered by equality with the columns in `filters`, and by `conditions`, which hold a bind parameter of their name; it is
+    sorted by the columns in `sorts`, which must not be null, newest first by default.
+    """
+
+    all: ClassVar[list["Read[Any]"]] = []
+
+    def __init__(
+        self,
+        model: type[M],
+        of: type[Row],
+        *,
+        columns: Mapping[str, ColumnElement[Any]] | None = None,
+        source: FromClause | None = None,
+        filters: Iterable[str] = (),
+        conditions: Mapping[str, ColumnElement[bool]] | None = None,
+        sorts: Iterable[str] = (),
+    ) -> None:
+        table: Table = of.__table__  # type: ignore[attr-defined]
+        given = columns or {}
+        self.model = model
+        self.thing = table.name.replace("_", " ")
+        self._fields = {
+            name: (given[name] if name in given else table.c[name]).label(name)
+            for name in model.model_fields
+        }
+        self._source = source
+        self._organization = table.c.organization_id
+        self._key = table.c.id
+        self._has_version = "version" in model.model_fields
+        self._sorts = {name: table.c[name] for name in ("id", *sorts)}
+        self._conditions = {name: equals(table.c[name]) for name in filters} | dict(
+            conditions or {}
+        )
+        self._statements: dict[tuple[Any, ...], Statement] = {}
+        self._exists = Statement(
+            select(literal_column("1")).where(
+                self._organization == bindparam("organization_id"), self._key == bindparam("id")
+            )
+        )
+        Read.all.append(self)
+
+    async def one(self, reader: Reader, id: UUID, **where: Any) -> Found:
+        """One of them by id; raises `NotFound` when it is not there, not yours, or not as `where` says."""
+        shape = ("one", *sorted(where))
+        statement = self._statements.get(shape)
+        if statement is None:
+            inner = self._select(where).where(self._key == bindparam("id"))
+            statement = self._statements[shape] = self._json_statement(inner)
+        values = {**where, "organization_id": reader.organization_id, "id": id}
+        row = await reader.connection.fetchrow(statement.sql, *statement.arguments(values))
+        if row is None:
+            raise self._not_found()
+        return Found(row[0].encode(), row[1] if self._has_version else None)
+
+    async def require(self, reader: Reader, id: UUID) -> None:
+        """Refuse with `NotFound` unless there is one with this id."""
+        values = {"organization_id": reader.organization_id, "id": id}
+        if (
+            await reader.connection.fetchval(self._exists.sql, *self._exists.arguments(values))
+            is None
+        ):
+            raise self._not_found()
+
+    async def page(self, reader: Reader, query: PageQuery, **where: Any) -> Page:
+        """A page of them, as `query` asks and `where` further says."""
+        asked = {name: getattr(query, name, None) for name in self._conditions} | where
+        given = {name: value for name, value in asked.items() if value is not None}
+        field, descending = query.order(self._sorts)
+        place = read_cursor(query.after, field, descending)
+        shape = (field, descending, place is not None, *sorted(given))
+        statement = self._statements.get(shape)
+        if statement is None:
+            inner = self._ordered(self._select(given), field, descending, place is not None)
+            statement = self._statements[shape] = self._json_statement(inner, self._sorts[field])
+        values = {**given, "organization_id": reader.organization_id, "limit": query.limit + 1}
+        if place is not None:
+            values |= {"cursor_value": place.value, "cursor_id": place.id}
+        rows = await reader.connection.fetch(statement.sql, *statement.arguments(values))
+        following = None
+        if len(rows) > query.limit:
+            rows = rows[: query.limit]
+            following = write_cursor(field, descending, rows[-1][-2], rows[-1][-1])
+        return Page([row[0] for row in rows], following)
+
+    def _select(self, where: Iterable[str]) -> Select[Any]:
+        statement = select(*self._fields.values())
+        if self._source is not None:
+            statement = statement.select_from(self._source)
+        # Row-level security holds the same condition; named here, it also picks the index.
+        statement = statement.where(self._organization == bindparam("organization_id"))
+        return statement.where(*(self._conditions[name] for name in sorted(where)))
+
+    def _ordered(
+        self, inner: Select[Any], field: str, descending: bool, continued: bool
+    ) -> Select[Any]:
+        column, key = self._sorts[field], self._key
+        order = [key] if column is key else [column, key]
+        if continued:
+            place = [bindparam("cursor_id", type_=key.type)]
+            if column is not key:
+                place.insert(0, bindparam("cursor_value", type_=column.type))
+            here, there = tuple_(*order), tuple_(*place)
+            inner = inner.where(here < there if descending else here > there)
+        inner = inner.order_by(*(c.desc() if descending else c.asc() for c in order))
+        return inner.limit(bindparam("limit"))
+
+    def _json_statement(
+        self, inner: Select[Any], sort: ColumnElement[Any] | None = None
+    ) -> Statement:
+        if sort is not None:
+            inner = inner.add_columns(sort.label("sort_value"), self._key.label("sort_id"))
+        item = inner.subquery("item")
+        pairs: list[ColumnElement[Any]] = []
+        for name in self._fields:
+            pairs += [literal_column(f"'{name}'"), item.c[name]]
+        shown: list[ColumnElement[Any]] = [cast(func.json_build_object(*pairs), Text)]
+        if self._has_version:
+            shown.append(item.c.version)
+        if sort is not None:
+            shown += [item.c.sort_value, item.c.sort_id]
+        return Statement(select(*shown))
+
+    def _not_found(self) -> NotFound:
+        return NotFound("There is no such {thing}.", thing=self.thing)
+
+
+def equals(column: ColumnElement[Any], name: str | None = None) -> ColumnElement[bool]:
+    """`column` has the value of the parameter `name` (its own name by default); enums are compared as text."""
+    parameter = name or str(column.key)
+    if isinstance(column.type, Enum):
+        return cast(column, Text) == bindparam(parameter, type_=Text)
+    return column == bindparam(parameter, type_=column.type)

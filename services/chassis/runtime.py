@@ -1,0 +1,80 @@
+"""What a running service holds: its settings, database, keys, clock and the feeds that it follows."""
+
+import random
+from collections.abc import Mapping, MutableMapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+
+from services.chassis.caller import Follower
+from services.chassis.database import Database
+from services.chassis.errors import Unavailable
+from services.chassis.internal_token import Clock, TokenVerifier, issue_for
+from services.chassis.keyring import Keyring
+from services.chassis.listeners import FeedFollower, Listener
+from services.chassis.settings import Settings
+
+# In one process: the services' apps by name. Apart: empty, and the settings know the addresses.
+Neighbours = MutableMapping[str, Any]
+
+
+@dataclass
+class Runtime:
+    """Made when a service starts, closed when it stops."""
+
+    service: str
+    settings: Settings
+    database: Database
+    keyring: Keyring
+    clock: Clock
+    neighbours: Neighbours
+    verifier: TokenVerifier = field(init=False)
+    followers: dict[str, FeedFollower] = field(default_factory=dict)
+    _clients: dict[str, list[httpx.AsyncClient]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.verifier = TokenVerifier(self.keyring, self.service, self.clock)
+
+    def follow(self, feeds: Mapping[str, Mapping[str, Listener]]) -> None:
+        """Prepare to follow the feeds of other services."""
+        for source, listeners in feeds.items():
+            self.followers[source] = FeedFollower(
+                self.database,
+                self.service,
+                source,
+                listeners,
+                client=lambda source=source: self.client(source),  # type: ignore[misc]
+                token=lambda source=source: issue_for(  # type: ignore[misc]
+                    self.keyring, Follower(self.service), source, self.clock()
+                ),
+                pause_seconds=self.settings.follow_seconds,
+            )
+
+    def client(self, service: str) -> httpx.AsyncClient:
+        """An HTTP client to one replica of another service."""
+        clients = self._clients.get(service)
+        if clients is None:
+            clients = self._clients[service] = self._connect(service)
+        return random.choice(clients)  # spreading load, nothing secret
+
+    def _connect(self, service: str) -> list[httpx.AsyncClient]:
+        app = self.neighbours.get(service)
+        timeout = httpx.Timeout(10.0, connect=2.0)
+        if app is not None:
+            transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+            return [
+                httpx.AsyncClient(
+                    transport=transport, base_url=f"http://{service}", timeout=timeout
+                )
+            ]
+        urls = self.settings.urls_of(service)
+        if not urls:
+            raise Unavailable("Nobody said where {service} is.", service=service)
+        return [httpx.AsyncClient(base_url=url, timeout=timeout) for url in urls]
+
+    async def close(self) -> None:
+        for clients in self._clients.values():
+            for client in clients:
+                await client.aclose()
+        await self.database.close()

@@ -1,0 +1,73 @@
+"""What every table has in common: a schema of its own, keys that start with the organization, enums as text."""
+
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import DateTime, Enum, ForeignKeyConstraint, MetaData, func, text
+from sqlmodel import Field, SQLModel
+from uuid_utils.compat import uuid7
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+def metadata_for(schema: str) -> MetaData:
+    """The metadata of a service's own schema."""
+    return MetaData(schema=schema, naming_convention=NAMING)
+
+
+def new_id() -> UUID:
+    """A UUIDv7 (RFC 9562): sorts by the time it was made."""
+    return uuid7()
+
+
+def text_enum(enum: type[StrEnum], name: str) -> Enum:
+    """A column type that stores the enum's values as text and lets no other text in."""
+    return Enum(
+        enum,
+        name=name,
+        native_enum=False,
+        create_constraint=True,
+        validate_strings=True,
+        length=32,
+        values_callable=lambda members: [member.value for member in members],
+    )
+
+
+class Row(SQLModel):
+    """The columns of every row. `version` counts the changes and is the ETag."""
+
+    organization_id: UUID = Field(primary_key=True)
+    id: UUID = Field(default_factory=new_id, primary_key=True)
+    created_at: datetime = Field(
+        default=None,
+        sa_type=DateTime(timezone=True),  # type: ignore[call-overload]
+        sa_column_kwargs={"server_default": func.now(), "nullable": False},
+    )
+    updated_at: datetime = Field(
+        default=None,
+        sa_type=DateTime(timezone=True),  # type: ignore[call-overload]
+        sa_column_kwargs={"server_default": func.now(), "onupdate": func.now(), "nullable": False},
+    )
+    version: int = Field(
+        default=1,
+        sa_column_kwargs={
+            "server_default": "1",
+            "onupdate": text("version + 1"),
+            "nullable": False,
+        },
+    )
+
+
+def refers_to(schema: str, table: str, column: str) -> ForeignKeyConstraint:
+    """A foreign key to another table of the same service: within one organization, always."""
+    return ForeignKeyConstraint(
+        ["organization_id", column],
+        [f"{schema}.{table}.organization_id", f"{schema}.{table}.id"],
+    )

@@ -1,0 +1,1 @@
+"""How the web reaches the gateway service."""

@@ -1,0 +1,68 @@
+"""From a credential to whoever stands behind it."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hmac import compare_digest
+
+from services.chassis.caller import Caller, Role
+from services.chassis.database import Database, reader_of
+from services.chassis.errors import Unauthenticated
+from services.gateway.domain.api_key import PresentedKey, Scope
+
+# How long a credential is believed without asking again, in seconds: as long as a revoked one may still open the door.
+BELIEVED_SECONDS = 1.0
+_REMEMBERED = 10_000
+# How exact last_used_at is: writing it at every request would make every read a write.
+_USE_NOTED_EVERY = timedelta(minutes=1)
+
+_WHO = """
+SELECT p.id, p.name, p.roles, p.team_id, k.scopes, k.secret_hash, k.last_used_at
+FROM api_key k JOIN person p ON p.organization_id = k.organization_id AND p.id = k.person_id
+WHERE k.organization_id = $1 AND k.id = $2 AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > $3) AND p.active
+"""
+_USED = "UPDATE api_key SET last_used_at = $3 WHERE organization_id = $1 AND id = $2"
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """Who asks, and what the credential they used may do."""
+
+    caller: Caller
+    scopes: frozenset[Scope]
+
+
+class Credentials:
+    """Tells who stands behind an API key; remembers it for a second."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._known: dict[str, tuple[float, Credential]] = {}
+
+    async def of_key(self, text: str, now: datetime) -> Credential:
+        """Raises `Unauthenticated` for a key that is unknown, ended or revoked, or whose person is not active."""
+        moment = now.timestamp()
+        known = self._known.get(text)
+        if known is not None and moment < known[0]:
+            return known[1]
+        credential = await self._look_up(PresentedKey.parse(text), now)
+        if len(self._known) >= _REMEMBERED:
+            self._known.clear()
+        self._known[text] = (moment + BELIEVED_SECONDS, credential)
+        return credential
+
+    async def _look_up(self, key: PresentedKey, now: datetime) -> Credential:
+        async with self._database.reading(key.organization_id) as reader:
+            row = await reader.connection.fetchrow(_WHO, key.organization_id, key.id, now)
+        if row is None or not compare_digest(row["secret_hash"], key.secret_hash):
+            raise Unauthenticated("The API key is not known, has ended or was revoked.")
+        if row["last_used_at"] is None or row["last_used_at"] < now - _USE_NOTED_EVERY:
+            async with self._database.transaction(key.organization_id) as session:
+                await reader_of(session).connection.execute(_USED, key.organization_id, key.id, now)
+        caller = Caller(
+            organization_id=key.organization_id,
+            person_id=row["id"],
+            name=row["name"],
+            roles=frozenset(Role(role) for role in row["roles"]),
+            team_id=row["team_id"],
+        )
+        return Credential(caller, frozenset(Scope(scope) for scope in row["scopes"]))

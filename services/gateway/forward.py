@@ -1,0 +1,133 @@
+"""The front door: lets a request in, says who asks, and passes it on. Plain ASGI."""
+
+from datetime import datetime
+from typing import Any
+
+from fastapi import FastAPI
+
+from services.chassis.caller import Caller
+from services.chassis.errors import DomainError, Forbidden, NotFound, Unauthenticated
+from services.chassis.internal_token import LIFETIME_SECONDS, issue_for
+from services.chassis.language import negotiate
+from services.chassis.problems import problem
+from services.chassis.runtime import Runtime
+from services.chassis.telemetry import REQUEST_ID, Telemetry
+from services.gateway.domain.api_key import PREFIX, Scope
+from services.gateway.domain.credential import Credentials
+from services.gateway.routes import service_for
+from services.gateway.upstream import Replicas, Upstream, forwardable, upstream_of
+
+# A token is used until so many seconds before its end, so that it does not run out on the way.
+_SPARE_SECONDS = 15
+# What others' gateways use to say who asks. Ours says it in the internal token alone; nothing of the kind passes.
+_IDENTITY = (
+    b"x-stafett-",
+    b"x-forwarded-",
+    b"x-auth-",
+    b"x-remote-",
+    b"x-user",
+    b"x-organization",
+    b"x-person",
+)
+_DROPPED = frozenset({b"authorization", b"forwarded", b"x-real-ip", b"x-request-id", b"cookie"})
+_READING = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class Front:
+    """The gateway as it is served: its own pages and API, and the services behind it."""
+
+    def __init__(self, own: FastAPI) -> None:
+        self.own = own
+        self._inside = Telemetry(self._answer, "front")
+        self._credentials: Credentials | None = None
+        self._upstreams: dict[str, Upstream] = {"gateway": own}
+        self._tokens: dict[tuple[Caller, str], tuple[float, bytes]] = {}
+
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        if scope["type"] == "http" and scope["path"].startswith("/v1/"):
+            await self._inside(scope, receive, send)
+        else:
+            await self.own(scope, receive, send)
+
+    async def close(self) -> None:
+        """Let go of the connections to replicas."""
+        for upstream in self._upstreams.values():
+            if isinstance(upstream, Replicas):
+                await upstream.close()
+
+    async def _answer(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        try:
+            service = service_for(scope["path"])
+            if service is None:
+                raise NotFound("There is nothing at this address.")
+            runtime: Runtime = self.own.state.runtime
+            now = runtime.clock()
+            caller = await self._let_in(runtime, scope, now)
+            scope["stafett.route"] = service
+            passed_on = {key: value for key, value in scope.items() if key in _PASSED_ON}
+            passed_on["stafett.inside"] = True
+            passed_on["headers"] = self._headers(runtime, scope, caller, service, now)
+            await self._upstream(runtime, service)(passed_on, receive, send)
+        except DomainError as error:
+            accept = next((v for n, v in scope["headers"] if n == b"accept-language"), b"")
+            await problem(negotiate(accept.decode("latin-1")), error)(scope, receive, send)
+
+    async def _let_in(self, runtime: Runtime, scope: dict[str, Any], now: datetime) -> Caller:
+        authorization = next((v for n, v in scope["headers"] if n == b"authorization"), b"")
+        scheme, _, key = authorization.decode("latin-1").partition(" ")
+        if scheme.lower() != "bearer" or not key.startswith(PREFIX):
+            raise Unauthenticated("Send an API key: Authorization: Bearer stf_…")
+        if self._credentials is None:
+            self._credentials = Credentials(runtime.database)
+        credential = await self._credentials.of_key(key.strip(), now)
+        needed = Scope.read if scope["method"] in _READING else Scope.write
+        if needed not in credential.scopes:
+            raise Forbidden("This API key may not {scope}.", scope=needed)
+        return credential.caller
+
+    def _headers(
+        self, runtime: Runtime, scope: dict[str, Any], caller: Caller, service: str, now: datetime
+    ) -> list[tuple[bytes, bytes]]:
+        headers = [
+            (name, value)
+            for name, value in forwardable(scope["headers"])
+            if name not in _DROPPED and not name.startswith(_IDENTITY)
+        ]
+        headers.append((b"authorization", self._token(runtime, caller, service, now)))
+        headers.append((b"x-request-id", (REQUEST_ID.get() or "").encode()))
+        return headers
+
+    def _token(self, runtime: Runtime, caller: Caller, service: str, now: datetime) -> bytes:
+        moment = now.timestamp()
+        known = self._tokens.get((caller, service))
+        if known is not None and moment < known[0]:
+            return known[1]
+        token = b"Bearer " + issue_for(runtime.keyring, caller, service, now).encode()
+        if len(self._tokens) > 10_000:
+            self._tokens.clear()
+        self._tokens[caller, service] = (moment + LIFETIME_SECONDS - _SPARE_SECONDS, token)
+        return token
+
+    def _upstream(self, runtime: Runtime, service: str) -> Upstream:
+        upstream = self._upstreams.get(service)
+        if upstream is None:
+            upstream = self._upstreams[service] = upstream_of(runtime, service)
+        return upstream
+
+
+# A fresh scope: what Starlette has put into this one belongs to this app.
+_PASSED_ON = frozenset(
+    {
+        "type",
+        "asgi",
+        "http_version",
+        "method",
+        "scheme",
+        "path",
+        "raw_path",
+        "query_string",
+        "root_path",
+        "client",
+        "server",
+    }
+)

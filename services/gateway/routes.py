@@ -1,0 +1,44 @@
+"""Where to go: public path → service. The one table that knows how many services there are."""
+
+from collections.abc import Mapping
+
+# After `/v1/`. `*` stands for one segment, and a pattern covers everything below it. The longest pattern decides.
+TABLE: Mapping[str, str] = {
+    "api-keys": "gateway",
+    "events": "gateway",
+    "imports/people": "gateway",
+    "me": "gateway",
+    "organization": "gateway",
+    "people": "gateway",
+    "teams": "gateway",
+    "customers": "handover",
+    "handovers": "handover",
+    "imports/deals": "handover",
+    "promises": "handover",
+    "assignments": "onboarding",
+    "courses": "onboarding",
+    "coverage": "onboarding",
+    "curricula": "onboarding",
+    "me/learning": "onboarding",
+    "teams/*/training-matrix": "onboarding",
+    "tools": "onboarding",
+}
+
+_BY_FIRST: dict[str, list[tuple[list[str], str]]] = {}
+for _pattern, _service in sorted(TABLE.items(), key=lambda item: -item[0].count("/")):
+    _segments = _pattern.split("/")
+    _BY_FIRST.setdefault(_segments[0], []).append((_segments, _service))
+
+
+def service_for(path: str) -> str | None:
+    """The service behind a public path; None when there is none."""
+    segments = path.split("/")
+    if len(segments) < 3 or segments[1] != "v1":
+        return None
+    asked = segments[2:]
+    for pattern, service in _BY_FIRST.get(asked[0], ()):
+        if len(asked) >= len(pattern) and all(
+            expected in ("*", given) for expected, given in zip(pattern, asked, strict=False)
+        ):
+            return service
+    return None

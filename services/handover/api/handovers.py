@@ -1,0 +1,299 @@
+"""Handovers: opened by a seller, moved on by whoever may. The moves are nouns that are created."""
+
+from collections.abc import Callable
+from datetime import date
+from decimal import Decimal
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import Query, Request
+from pydantic import BaseModel, Field
+from sqlalchemy import Text, case, cast, func, literal_column
+from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.responses import Response
+
+from services.chassis.caller import Role
+from services.chassis.database import load, reader_of
+from services.chassis.errors import FieldError, Invalid, NotFound
+from services.chassis.events import changes, record
+from services.chassis.fields import Body, Line, Moment, Money, Prose, Title
+from services.chassis.pages import PageQuery
+from services.chassis.reads import Read
+from services.chassis.runtime import Runtime
+from services.chassis.web import (
+    CallerDep,
+    MatchDep,
+    ReaderDep,
+    RuntimeDep,
+    SessionDep,
+    concept,
+    found,
+    listed,
+)
+from services.handover import events
+from services.handover.domain.base import directory
+from services.handover.domain.customer import Customer, Source
+from services.handover.domain.handover import EngagementType, Gap, Handover, Risk, State
+
+router = concept("handovers")
+
+
+class GapOut(BaseModel):
+    """Something the lead found missing."""
+
+    what: str
+    why: str
+
+
+class HandoverOut(BaseModel):
+    """A handover."""
+
+    id: UUID
+    organization_id: UUID
+    created_at: Moment
+    updated_at: Moment
+    version: int
+    customer_id: UUID
+    title: str
+    engagement_type: EngagementType
+    source: Source
+    external_id: str | None
+    stage_raw: str | None
+    is_won: bool
+    amount: Money | None
+    planned_start: date | None
+    planned_end: date | None
+    seller_id: UUID
+    delivery_lead_id: UUID | None
+    situation: str | None
+    background: str | None
+    assessment: str | None
+    recommendation: str | None
+    out_of_scope: str | None
+    risk: Risk
+    state: State
+    gaps: list[GapOut]
+    cancelled_reason: str | None
+    submitted_at: Moment | None
+    accepted_at: Moment | None
+    completed_at: Moment | None
+
+
+class HandoverPage(BaseModel):
+    items: list[HandoverOut]
+    next: str | None
+
+
+class HandoverFields(Body):
+    """What a seller writes, as far as it is known."""
+
+    stage_raw: Line | None = None
+    is_won: bool = False
+    amount: Money | None = None
+    planned_start: date | None = None
+    planned_end: date | None = None
+    delivery_lead_id: UUID | None = None
+    situation: Prose | None = Field(None, description="SBAR: what is going on at the customer.")
+    background: Prose | None = Field(None, description="SBAR: how it came to this.")
+    assessment: Prose | None = Field(None, description="SBAR: what the seller makes of it.")
+    recommendation: Prose | None = Field(None, description="SBAR: what delivery should do first.")
+    out_of_scope: Prose | None = Field(None, description="What the customer does not get.")
+    risk: Risk = Risk.green
+
+
+class NewHandover(HandoverFields):
+    """A handover to be."""
+
+    customer_id: UUID
+    title: Title = Field(examples=["Self-service tills for 42 shops"])
+    engagement_type: EngagementType
+    seller_id: UUID | None = Field(None, description="Default: the caller.")
+
+
+class HandoverPatch(HandoverFields):
+    """JSON Merge Patch of a handover."""
+
+    title: Title = Field(default="")
+    engagement_type: EngagementType = EngagementType.fixed_price
+
+
+class HandoverQuery(PageQuery):
+    state: State | None = None
+    customer_id: UUID | None = None
+    seller_id: UUID | None = None
+    delivery_lead_id: UUID | None = None
+    source: Source | None = None
+    is_won: bool | None = None
+
+
+class Return(Body):
+    """Why it goes back."""
+
+    gaps: list["NewGap"] = Field(min_length=1, max_length=50)
+
+
+class NewGap(Body):
+    """Something that is missing."""
+
+    what: Line = Field(min_length=1, examples=["planned_start"])
+    why: Prose = Field(examples=["The shops close for stock-taking in week 2."])
+
+
+class Cancellation(Body):
+    """Why it is called off."""
+
+    reason: Prose
+
+
+_h = Handover.__table__.c  # type: ignore[attr-defined]
+_amount = case(
+    (
+        _h.currency.is_not(None),
+        func.json_build_object(
+            literal_column("'amount'"),
+            cast(_h.amount, Text),
+            literal_column("'currency'"),
+            _h.currency,
+        ),
+    )
+)
+HANDOVERS = Read(
+    HandoverOut,
+    Handover,
+    columns={"amount": _amount},
+    sorts=["created_at"],
+    filters=["state", "source", "customer_id", "seller_id", "delivery_lead_id", "is_won"],
+)
+
+
+def _columns(given: dict[str, Any]) -> dict[str, Any]:
+    """Fields of the API as columns of the table."""
+    if "amount" in given:
+        money = given.pop("amount")
+        given["amount"] = None if money is None else Decimal(money["amount"])
+        given["currency"] = None if money is None else money["currency"]
+    return given
+
+
+async def _require_known(
+    session: AsyncSession,
+    runtime: Runtime,
+    customer_id: UUID | None,
+    people: dict[str, UUID | None],
+) -> None:
+    if customer_id is not None:
+        try:
+            await load(session, Customer, customer_id, lock=False)
+        except NotFound as error:
+            raise Invalid(
+                "The customer is not known.",
+                errors=[FieldError("/customer_id", "There is no such customer.")],
+            ) from error
+    await directory.require_people(session, runtime.followers["gateway"], people)
+
+
+@router.post("/handovers", status_code=201, response_model=HandoverOut, summary="Open a handover")
+async def create_handover(
+    body: NewHandover, caller: CallerDep, runtime: RuntimeDep, session: SessionDep
+) -> Response:
+    """A seller opens a draft; a manager may open one for a seller."""
+    caller.require(Role.seller, Role.manager)
+    given = _columns(body.model_dump())
+    given["seller_id"] = given["seller_id"] or caller.person_id
+    people = {"/delivery_lead_id": body.delivery_lead_id}
+    if given["seller_id"] != caller.person_id:
+        caller.require(Role.manager)
+        people["/seller_id"] = given["seller_id"]
+    await _require_known(session, runtime, body.customer_id, people)
+    handover = Handover(organization_id=caller.organization_id, **given)
+    handover.check_sound()
+    session.add(handover)
+    record(session, events.handover_created(handover))
+    await session.flush()
+    return found(
+        await HANDOVERS.one(reader_of(session), handover.id),
+        status=201,
+        location=f"/v1/handovers/{handover.id}",
+    )
+
+
+@router.get("/handovers", response_model=HandoverPage, summary="List handovers")
+async def list_handovers(
+    query: Annotated[HandoverQuery, Query()], request: Request, reader: ReaderDep
+) -> Response:
+    """Newest first."""
+    return listed(await HANDOVERS.page(reader, query), request)
+
+
+@router.get("/handovers/{handover_id}", response_model=HandoverOut, summary="Get a handover")
+async def get_handover(handover_id: UUID, reader: ReaderDep) -> Response:
+    """One handover with its ETag."""
+    return found(await HANDOVERS.one(reader, handover_id))
+
+
+@router.patch("/handovers/{handover_id}", response_model=HandoverOut, summary="Change a handover")
+async def change_handover(
+    handover_id: UUID,
+    body: HandoverPatch,
+    caller: CallerDep,
+    match: MatchDep,
+    runtime: RuntimeDep,
+    session: SessionDep,
+) -> Response:
+    """JSON Merge Patch; If-Match is required. Frozen after submission, but for risk, is_won and stage_raw."""
+    handover = await load(session, Handover, handover_id)
+    match.check(handover.version)
+    given = body.model_dump(exclude_unset=True)
+    await _require_known(
+        session, runtime, None, {"/delivery_lead_id": given.get("delivery_lead_id")}
+    )
+    handover.revise(_columns(given), caller)
+    record(session, events.handover_changed(handover, *changes(handover)))
+    await session.flush()
+    return found(await HANDOVERS.one(reader_of(session), handover.id))
+
+
+async def _moved(
+    session: AsyncSession, handover_id: UUID, verb: str, move: Callable[[Handover], None]
+) -> Response:
+    """Move a handover, say so, and show it."""
+    handover = await load(session, Handover, handover_id)
+    move(handover)
+    record(session, events.handover_moved(verb, handover, *changes(handover)))
+    await session.flush()
+    return found(await HANDOVERS.one(reader_of(session), handover.id))
+
+
+@router.post(
+    "/handovers/{handover_id}/claim", response_model=HandoverOut, summary="Take it into review"
+)
+async def claim_handover(handover_id: UUID, caller: CallerDep, session: SessionDep) -> Response:
+    """The named lead, or anyone with the delivery role if none is named."""
+    return await _moved(session, handover_id, "claimed", lambda h: h.claim(caller))
+
+
+@router.post("/handovers/{handover_id}/return", response_model=HandoverOut, summary="Give it back")
+async def return_handover(
+    handover_id: UUID, body: Return, caller: CallerDep, session: SessionDep
+) -> Response:
+    """The lead names at least one gap."""
+    gaps = [Gap(gap.what, gap.why) for gap in body.gaps]
+    return await _moved(session, handover_id, "returned", lambda h: h.return_(caller, gaps))
+
+
+@router.post(
+    "/handovers/{handover_id}/start", response_model=HandoverOut, summary="Begin to deliver"
+)
+async def start_handover(handover_id: UUID, caller: CallerDep, session: SessionDep) -> Response:
+    """The lead, once the deal is won."""
+    return await _moved(session, handover_id, "started", lambda h: h.start(caller))
+
+
+@router.post(
+    "/handovers/{handover_id}/cancellation", response_model=HandoverOut, summary="Call it off"
+)
+async def cancel_handover(
+    handover_id: UUID, body: Cancellation, caller: CallerDep, session: SessionDep
+) -> Response:
+    """The seller or a manager, with a reason, before delivery starts."""
+    return await _moved(session, handover_id, "cancelled", lambda h: h.cancel(caller, body.reason))

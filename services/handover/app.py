@@ -1,0 +1,33 @@
+"""The handover service: one line per concept."""
+
+from typing import Any
+
+from fastapi import FastAPI
+
+from services.chassis.internal_token import Clock, utc_now
+from services.chassis.runtime import Neighbours
+from services.chassis.settings import Settings
+from services.chassis.web import Service, create_app
+from services.handover.api import customers, handovers
+from services.handover.listeners import FOLLOWS
+
+SERVICE = Service(
+    name="handover",
+    title="Stafett: handover",
+    description="From the first customer meeting to the outcome: what was promised, and that it is kept.",
+    routers=[
+        handovers.router,
+        customers.router,
+    ],
+    follows=FOLLOWS,
+)
+
+
+def create(
+    settings: Settings,
+    database_url: Any,
+    neighbours: Neighbours | None = None,
+    clock: Clock = utc_now,
+) -> FastAPI:
+    """The app of the handover service."""
+    return create_app(SERVICE, settings, database_url, neighbours=neighbours, clock=clock)

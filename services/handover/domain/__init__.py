@@ -1,0 +1,1 @@
+"""What handover's concepts are; it knows neither the web nor a client of it."""

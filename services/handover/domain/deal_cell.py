@@ -1,0 +1,192 @@
+"""What a cell of a file of deals means: a title, an amount, a day.
+
+Every meaning raises Refused where the cell does not say it; an empty cell says None.
+"""
+
+import re
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Literal
+
+from services.chassis.csv_table import Cell
+
+TITLE_CHARACTERS = (3, 200)
+NAME_CHARACTERS = 200
+TEXT_CHARACTERS = 10_000
+# Before the decimal mark, as many as the API shows.
+AMOUNT_DIGITS = 11
+
+
+class DateFormat(StrEnum):
+    """How a file may write its dates, besides 2026-11-22, which is always understood."""
+
+    ISO = "YYYY-MM-DD"
+    DAY_FIRST_DOTS = "DD.MM.YYYY"
+    DAY_FIRST_SLASHES = "DD/MM/YYYY"
+    DAY_FIRST_DASHES = "DD-MM-YYYY"
+    MONTH_FIRST_SLASHES = "MM/DD/YYYY"
+
+    @property
+    def pattern(self) -> re.Pattern[str]:
+        return _DATE_PATTERNS[self]
+
+
+_DATE_PATTERNS = {
+    DateFormat.ISO: re.compile(r"(?P<year>\d{4})-(?P<month>\d\d)-(?P<day>\d\d)", re.ASCII),
+    DateFormat.DAY_FIRST_DOTS: re.compile(
+        r"(?P<day>\d\d?)\.\s?(?P<month>\d\d?)\.\s?(?P<year>\d{4})", re.ASCII
+    ),
+    DateFormat.DAY_FIRST_SLASHES: re.compile(
+        r"(?P<day>\d\d?)/(?P<month>\d\d?)/(?P<year>\d{4})", re.ASCII
+    ),
+    DateFormat.DAY_FIRST_DASHES: re.compile(
+        r"(?P<day>\d\d?)-(?P<month>\d\d?)-(?P<year>\d{4})", re.ASCII
+    ),
+    DateFormat.MONTH_FIRST_SLASHES: re.compile(
+        r"(?P<month>\d\d?)/(?P<day>\d\d?)/(?P<year>\d{4})", re.ASCII
+    ),
+}
+DecimalMark = Literal[".", ","]
+_AMOUNTS = {
+    ".": re.compile(
+        r"-?(?:\d+|\d{1,3}(?P<group>[ ,'’\u00a0\u202f])\d{3}(?:(?P=group)\d{3})*)"
+        r"(?:\.\d+)?",
+        re.ASCII,
+    ),
+    # `1 250,-` is how a Nordic price without øre is written.
+    ",": re.compile(
+        r"-?(?:\d+|\d{1,3}(?P<group>[ .'’\u00a0\u202f])\d{3}(?:(?P=group)\d{3})*)"
+        r"(?:,(?:\d+|-))?",
+        re.ASCII,
+    ),
+}
+_SALESFORCE_AMOUNT = re.compile(r"-?\d+(?:\.\d+)?(?:E\+?\d{1,2})?", re.ASCII | re.IGNORECASE)
+_TRUE = frozenset(("1", "true"))
+_FALSE = frozenset(("", "0", "false"))
+
+
+class Refused(Exception):
+    """A cell does not say what its column is for."""
+
+    def __init__(self, cell: Cell, template: str, /, **params: object) -> None:
+        super().__init__(template)
+        self.problem = cell.problem(template, **params)
+
+
+def title_in(cell: Cell) -> str:
+    """A title on one line, which must be there."""
+    title = " ".join(_filled_in(cell).split())
+    least, most = TITLE_CHARACTERS
+    if not least <= len(title) <= most:
+        raise Refused(
+            cell,
+            "{name} has {length} characters; a title has {least} to {most}",
+            length=len(title),
+            least=least,
+            most=most,
+        )
+    return title
+
+
+def name_in(cell: Cell) -> str:
+    """A name or id on one line, which must be there."""
+    _filled_in(cell)
+    return line_in(cell) or ""
+
+
+def line_in(cell: Cell) -> str | None:
+    """A text on one line, as an id or a stage."""
+    return _within(cell, " ".join(cell.text.split()), NAME_CHARACTERS) or None
+
+
+def text_in(cell: Cell) -> str | None:
+    """A text of any lines."""
+    return _within(cell, cell.text, TEXT_CHARACTERS) or None
+
+
+def _within(cell: Cell, text: str, limit: int) -> str:
+    if len(text) > limit:
+        raise Refused(cell, "{name} has more than {limit} characters", limit=limit)
+    return text
+
+
+def _filled_in(cell: Cell) -> str:
+    if not cell.text:
+        raise Refused(cell, "{name} is empty")
+    return cell.text
+
+
+def salesforce_boolean(cell: Cell) -> bool | None:
+    """Salesforce writes `1` or nothing, its tools `true` or `false`; None without the column."""
+    word = cell.text.casefold()
+    if cell.column is None:
+        return None
+    if word not in _TRUE | _FALSE:
+        raise Refused(cell, "{name} is {text}, neither true nor false", text=cell.text)
+    return word in _TRUE
+
+
+def salesforce_amount(cell: Cell) -> Decimal | None:
+    """An amount as Salesforce writes it, as 35000, 35000.00 or 3.5E4."""
+    if not cell.text:
+        return None
+    if _SALESFORCE_AMOUNT.fullmatch(cell.text) is None:
+        raise Refused(cell, "{name} is {text}, which is no amount", text=cell.text)
+    return _in_range(cell, Decimal(cell.text))
+
+
+def amount_in(cell: Cell, decimal_mark: DecimalMark) -> Decimal | None:
+    """An amount that may be grouped by thousands, as 1 234,50 or 1.234,50."""
+    if not cell.text:
+        return None
+    if _AMOUNTS[decimal_mark].fullmatch(cell.text) is None:
+        raise Refused(
+            cell,
+            "{name} is {text}, which is no amount with the decimal mark {decimal_mark}",
+            text=cell.text,
+            decimal_mark=decimal_mark,
+        )
+    whole, _, part = cell.text.partition(decimal_mark)
+    digits = re.sub(r"[^\d-]", "", whole)
+    return _in_range(cell, Decimal(f"{digits}.{part.strip('-') or 0}"))
+
+
+def _in_range(cell: Cell, amount: Decimal) -> Decimal:
+    if amount < 0:
+        raise Refused(cell, "{name} is less than nothing")
+    if amount >= Decimal(10) ** AMOUNT_DIGITS:
+        raise Refused(cell, "{name} has more than {limit} digits", limit=AMOUNT_DIGITS)
+    return amount
+
+
+def date_in(cell: Cell, date_format: DateFormat) -> date | None:
+    """A day, in the format named or as 2026-11-22."""
+    if not cell.text:
+        return None
+    for known in (DateFormat.ISO, date_format):
+        if match := known.pattern.fullmatch(cell.text):
+            parts = {part: int(number) for part, number in match.groupdict().items()}
+            try:
+                return date(**parts)
+            except ValueError as error:
+                raise Refused(
+                    cell, "{name} is {text}, a day that does not exist", text=cell.text
+                ) from error
+    raise Refused(
+        cell, "{name} is {text}, not a date as {format}", text=cell.text, format=date_format.value
+    )
+
+
+def salesforce_date(cell: Cell) -> date | None:
+    """A date, or the day in UTC of an instant such as 2024-07-11T21:22:07.000+0000."""
+    if "T" not in cell.text:
+        return date_in(cell, DateFormat.ISO)
+    try:
+        at = datetime.fromisoformat(cell.text)
+        if at.tzinfo is None:
+            raise Refused(cell, "{name} is {text}, a time without offset", text=cell.text)
+        return at.astimezone(UTC).date()
+    # The first and the last day there is may have no day in UTC.
+    except (ValueError, OverflowError) as error:
+        raise Refused(cell, "{name} is {text}, which is no time", text=cell.text) from error

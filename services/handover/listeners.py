@@ -1,0 +1,5 @@
+"""The facts of other services that handover reacts to."""
+
+from services.handover.domain.base import directory
+
+FOLLOWS = {"gateway": directory.listeners}

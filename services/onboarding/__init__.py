@@ -1,0 +1,1 @@
+"""The onboarding service: tools, courses and curricula, and who is trained in what."""

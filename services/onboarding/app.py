@@ -1,0 +1,30 @@
+"""The onboarding service: one line per concept."""
+
+from typing import Any
+
+from fastapi import FastAPI
+
+from services.chassis.internal_token import Clock, utc_now
+from services.chassis.runtime import Neighbours
+from services.chassis.settings import Settings
+from services.chassis.web import Service, create_app
+
+from services.onboarding.listeners import FOLLOWS
+
+SERVICE = Service(
+    name="onboarding",
+    title="Stafett: onboarding",
+    description="How people become able to: tools, curricula, assignments, and who is trained in what.",
+    routers=[],
+    follows=FOLLOWS,
+)
+
+
+def create(
+    settings: Settings,
+    database_url: Any,
+    neighbours: Neighbours | None = None,
+    clock: Clock = utc_now,
+) -> FastAPI:
+    """The app of the onboarding service."""
+    return create_app(SERVICE, settings, database_url, neighbours=neighbours, clock=clock)

@@ -1,0 +1,5 @@
+"""The facts of other services that onboarding reacts to."""
+
+from services.onboarding.domain.base import directory
+
+FOLLOWS = {"gateway": directory.listeners}
