@@ -7,7 +7,7 @@ the cell in its row; both count from 1.
 import codecs
 import csv
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from itertools import islice
@@ -310,17 +310,7 @@ def _sample(text: str, delimiter: str) -> list[list[str]]:
     reader = csv.reader(
         _Lines(text[:_SAMPLED_CHARACTERS]), delimiter=delimiter, skipinitialspace=True
     )
-    return list(islice(_readable(reader), _SAMPLED_ROWS))
-
-
-def _readable(rows: Iterable[list[str]]) -> Iterator[list[str]]:
-    """The rows before the first that is too large to read; the real reading says what is wrong."""
-    try:
-        for row in rows:
-            if any(cell.strip() for cell in row):
-                yield row
-    except csv.Error:
-        return
+    return list(islice((row for row in reader if any(map(str.strip, row))), _SAMPLED_ROWS))
 
 
 def _broken(raw: str, line: int, until: int, delimiter: str, error: csv.Error) -> FieldError:
@@ -355,16 +345,16 @@ def _broken_cell(raw: str, delimiter: str) -> tuple[int, int]:
     cell = _cell_pattern(delimiter)
     column, offset = 1, 0
     while match := cell.match(raw, offset):
-        if raw[match.end() : match.end() + 1] != delimiter:
-            break
-        column, offset = column + 1, match.end() + 1
+        column, offset = column + 1, match.end()
     return column, offset
 
 
 @cache
 def _cell_pattern(delimiter: str) -> re.Pattern[str]:
-    other = f'[^"\r\n{re.escape(delimiter)}][^\r\n{re.escape(delimiter)}]*'
-    return re.compile(f' *(?:"[^"]*(?:""[^"]*)*"|{other}|)')
+    """A cell with the delimiter after it."""
+    end = re.escape(delimiter)
+    other = f'[^"\r\n{end}][^\r\n{end}]*'
+    return re.compile(f' *(?:"[^"]*(?:""[^"]*)*"|{other}|){end}')
 
 
 def _decoded(content: bytes) -> str:
@@ -441,10 +431,14 @@ def _place(text: str, at: int, whole: str) -> tuple[int, int | None, int]:
     begin = max(before.rfind("\n"), before.rfind("\r")) + 1
     # A character stands for what follows, so that a cell has begun even right after a delimiter.
     rows = csv.reader(_Lines(before + "x"), delimiter=_delimiter(whole, ()), skipinitialspace=True)
-    width = 0
-    for row in _readable(rows):
-        width = len(row)
-    return _line_breaks(before, at) + 1, width or None, len(before) - begin + 1
+    width: int | None = None
+    try:
+        for row in rows:
+            width = len(row)
+    except csv.Error:
+        # A cell that never seems to end: where it began says nothing about this place.
+        width = None
+    return _line_breaks(before, at) + 1, width, len(before) - begin + 1
 
 
 def _line_breaks(text: str, end: int) -> int:
