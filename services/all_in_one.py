@@ -4,7 +4,8 @@ The gateway's app is served; the others stand behind it as neighbours, called in
 lifespans, nobody else does.
 """
 
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 from services.chassis.internal_token import Clock, utc_now
@@ -41,15 +42,21 @@ class AllInOne:
         else:
             await self.front(scope, receive, send)
 
-    async def _live(self, receive: Any, send: Any) -> None:
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """All services, started; stopped on leaving."""
         async with AsyncExitStack() as stack:
-            await receive()
-            try:
-                for app in self.neighbours.values():
-                    await stack.enter_async_context(app.router.lifespan_context(app))
-            except Exception as error:
-                await send({"type": "lifespan.startup.failed", "message": str(error)})
-                raise
-            await send({"type": "lifespan.startup.complete"})
-            await receive()
+            for app in self.neighbours.values():
+                await stack.enter_async_context(app.router.lifespan_context(app))
+            yield
+
+    async def _live(self, receive: Any, send: Any) -> None:
+        await receive()
+        try:
+            async with self.running():
+                await send({"type": "lifespan.startup.complete"})
+                await receive()
+        except Exception as error:
+            await send({"type": "lifespan.startup.failed", "message": str(error)})
+            raise
         await send({"type": "lifespan.shutdown.complete"})

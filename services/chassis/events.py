@@ -5,6 +5,7 @@ out of order, so a reader's cursor is (transaction id, row id), and it never pas
 no event is skipped.
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -222,6 +223,29 @@ _FEED_OF_ALL = _FEED.replace(
 _FEED_OF_ONE = _FEED.replace(
     "AND ($3::uuid IS NULL OR organization_id = $3)", "AND organization_id = $3"
 )
+
+
+_UNSETTLED = """
+SELECT EXISTS (
+  SELECT 1 FROM event
+  WHERE transaction_id >= pg_snapshot_xmin(pg_current_snapshot()) AND organization_id = $1
+)
+"""
+_UNSETTLED_IN_ALL = _UNSETTLED.replace("AND organization_id = $1", "AND $1::uuid IS NULL")
+_SETTLING_SECONDS = 0.5
+
+
+async def settle(connection: Connection, organization_id: UUID | None) -> None:
+    """Wait, shortly, while events are committed that the feed cannot show yet.
+
+    An older transaction still runs and might add events before them. Nearly always it ends within milliseconds, and then
+    whoever reads the feed after a change has been answered finds that change.
+    """
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + _SETTLING_SECONDS
+    statement = _UNSETTLED_IN_ALL if organization_id is None else _UNSETTLED
+    while await connection.fetchval(statement, organization_id) and loop.time() < deadline:
+        await asyncio.sleep(0.005)
 
 
 async def read_feed(

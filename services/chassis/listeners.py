@@ -1,7 +1,7 @@
 """Following another service's feed: each event is applied once, in order, in the organization that it belongs to.
 
-The place in the feed is stored in the transaction that applies the events, and its row is locked meanwhile: however many
-replicas run, one applies at a time, and a crash repeats nothing.
+The place in the feed is stored in the transaction that applies the events, under a lock: however many replicas run, one
+applies at a time, and a crash repeats nothing.
 """
 
 import asyncio
@@ -113,11 +113,14 @@ class FeedFollower:
 
     async def _apply_batch(self) -> int:
         async with self._database.across_organizations() as (connection, driver):
+            # Neither takes a transaction id, which the feed would wait for while we wait for the feed.
             await driver.execute(
-                "INSERT INTO followed_feed (source) VALUES ($1) ON CONFLICT DO NOTHING", self.source
+                "SELECT pg_advisory_xact_lock(hashtext($1), hashtext($2))",
+                self._follower,
+                self.source,
             )
             after = await driver.fetchval(
-                "SELECT after FROM followed_feed WHERE source = $1 FOR UPDATE", self.source
+                "SELECT after FROM followed_feed WHERE source = $1", self.source
             )
             batch = await self._fetch(after)
             for item in batch:
@@ -140,16 +143,17 @@ class FeedFollower:
                     APPLIED.labels(self._follower, self.source).inc()
             if batch:
                 await driver.execute(
-                    "UPDATE followed_feed SET after = $2, applied_at = now() WHERE source = $1",
+                    "INSERT INTO followed_feed (source, after, applied_at) VALUES ($1, $2, now()) "
+                    "ON CONFLICT (source) DO UPDATE SET after = excluded.after, applied_at = now()",
                     self.source,
                     str(Cursor.parse(batch[-1]["sequence"])),
                 )
         return len(batch)
 
-    async def _fetch(self, after: str) -> list[dict[str, Any]]:
+    async def _fetch(self, after: str | None) -> list[dict[str, Any]]:
         response = await self._client().get(
             "/internal/events",
-            params={"after": after, "limit": BATCH},
+            params={"after": after or "", "limit": BATCH},
             headers={"Authorization": f"Bearer {self._token()}"},
         )
         response.raise_for_status()

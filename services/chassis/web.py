@@ -28,7 +28,7 @@ from services.chassis.caller import Caller, Follower
 from services.chassis.database import GONE, Database, Reader, reader_of
 from services.chassis.documents import describe
 from services.chassis.errors import DomainError, FieldError, Invalid, Unauthenticated
-from services.chassis.events import Cursor, read_feed, store_recorded
+from services.chassis.events import Cursor, read_feed, settle, store_recorded
 from services.chassis.idempotency import Answer, KeyedRequest, claim, forget, keep
 from services.chassis.internal_token import Clock, utc_now
 from services.chassis.keyring import Keyring
@@ -544,6 +544,7 @@ async def feed_of_all(
 ) -> Response:
     """The feed over all organizations, for our own services."""
     async with runtime.database.across_organizations() as (_connection, driver):
+        await settle(driver, None)
         events = await read_feed(driver, None, Cursor.parse(after), limit=limit)
     return Response(
         _as_list([e.cloud_event(runtime.service) for e in events]), media_type="application/json"
@@ -565,6 +566,7 @@ async def feed_of_organization(
     cursor = Cursor.parse(after)
     while True:
         async with runtime.database.reading(caller.organization_id) as reader:
+            await settle(reader.connection, caller.organization_id)
             events = await read_feed(
                 reader.connection, caller.organization_id, cursor, types=type, limit=limit
             )
