@@ -15,9 +15,11 @@ import fcntl
 import hashlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -94,6 +96,7 @@ class EmbeddedPostgres:
                 os.close(use)
                 raise
         atexit.register(server.stop)
+        end_normally_on_signals()
         return server
 
     def url(self, user: str = SUPERUSER) -> str:
@@ -192,9 +195,9 @@ class EmbeddedPostgres:
         self._run(
             "psql",
             *("-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", self._socket_dir, "-U", SUPERUSER),
-            *("-d", "postgres"),
-            given=f"SELECT 'CREATE DATABASE {DATABASE}' WHERE NOT EXISTS "
-            f"(SELECT FROM pg_database WHERE datname = '{DATABASE}') \\gexec\n",
+            *("-d", "postgres", "-v", f"name={DATABASE}"),
+            given="SELECT format('CREATE DATABASE %I', :'name') "
+            "WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = :'name') \\gexec\n",
         )
 
     def _run(self, program: str, *arguments: object, given: str = "") -> None:
@@ -219,6 +222,15 @@ class EmbeddedPostgres:
                     f"{program} ended with {done.returncode}: "
                     f"{said.read().decode(errors='replace').strip()}"
                 )
+
+
+def end_normally_on_signals() -> None:
+    """Let a signal to end run what is due at the end, unless somebody has decided what it does."""
+    if threading.current_thread() is not threading.main_thread():
+        return
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, lambda received, _: sys.exit(128 + received))
 
 
 def running_server(cluster: Path) -> int | None:

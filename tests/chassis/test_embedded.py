@@ -195,6 +195,15 @@ def test_processes_that_start_at_once_on_an_empty_folder_share_one_server(folder
     assert servers_below(folder) == []
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_process_that_is_told_to_end_leaves_no_server_behind(data: Path, number: int) -> None:
+    process = process_that_uses(data)
+    process.send_signal(number)
+    process.communicate()
+    assert process.returncode == 128 + number
+    assert servers_below(data) == []
+
+
 def test_two_uses_in_one_process_count_as_two_and_stopping_twice_as_once(data: Path) -> None:
     first = EmbeddedPostgres.start(data, QUICK)
     second = EmbeddedPostgres.start(data, QUICK)
