@@ -34,12 +34,12 @@ FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
 
 @pytest.fixture(scope="session")
-def run_dir(request: pytest.FixtureRequest) -> Iterator[Path]:
+def run_dir(request: pytest.FixtureRequest) -> Path:
     """A folder that all workers of this run share, and that every user may pass through."""
     run = getattr(request.config, "workerinput", {}).get("testrunuid", f"single-{os.getpid()}")
     folder = Path(tempfile.gettempdir()) / f"stafett-{run[:12]}"
     folder.mkdir(mode=0o755, exist_ok=True)
-    yield folder
+    return folder
 
 
 @pytest.fixture(scope="session")

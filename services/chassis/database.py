@@ -80,10 +80,12 @@ class Database:
     @asynccontextmanager
     async def transaction(self, organization_id: UUID) -> AsyncIterator[AsyncSession]:
         """A transaction that sees and changes one organization; commits on leaving, unless an error leaves it."""
-        async with self._begun("BEGIN", organization_id) as (connection, driver):
-            async with session_on(connection, driver, organization_id) as session:
-                yield session
-                await session.flush()
+        async with (
+            self._begun("BEGIN", organization_id) as (connection, driver),
+            session_on(connection, driver, organization_id) as session,
+        ):
+            yield session
+            await session.flush()
 
     @asynccontextmanager
     async def across_organizations(self) -> AsyncIterator[tuple[AsyncConnection, Connection]]:
@@ -192,5 +194,7 @@ async def load(session: AsyncSession, table: type[R], id: UUID, *, lock: bool = 
         with_for_update={"key_share": False} if lock else None,
     )
     if row is None:
-        raise NotFound("There is no such {thing}.", thing=table.__tablename__.replace("_", " "))
+        raise NotFound(
+            "There is no such {thing}.", thing=str(table.__tablename__).replace("_", " ")
+        )
     return row

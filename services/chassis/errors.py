@@ -103,7 +103,7 @@ class IllegalMove(Conflict):
     explanation = "The thing is in a state from which this move does not exist; `allowed` lists the moves that do."
 
     def __init__(self, template: str, /, *, allowed: Iterable[str] = (), **params: object) -> None:
-        super().__init__(template, **params)
+        super().__init__(template, (), **params)
         self.allowed = sorted(allowed)
 
     def members(self) -> dict[str, object]:

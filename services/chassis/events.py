@@ -207,7 +207,8 @@ class FeedEvent:
 
 
 _FEED = """
-SELECT transaction_id::text::bigint, id, event_id, organization_id, type, subject, actor_id, actor_name, request_id, occurred_at, data::text
+SELECT transaction_id::text::bigint, id, event_id, organization_id, type, subject,
+  actor_id, actor_name, request_id, occurred_at, data::text
 FROM event
 WHERE (transaction_id, id) > ($1::text::xid8, $2)
   AND transaction_id < pg_snapshot_xmin(pg_current_snapshot())
@@ -244,7 +245,9 @@ async def settle(connection: Connection, organization_id: UUID | None) -> None:
     loop = asyncio.get_running_loop()
     deadline = loop.time() + _SETTLING_SECONDS
     statement = _UNSETTLED_IN_ALL if organization_id is None else _UNSETTLED
-    while await connection.fetchval(statement, organization_id) and loop.time() < deadline:
+    while await connection.fetchval(statement, organization_id):
+        if loop.time() >= deadline:
+            return
         await asyncio.sleep(0.005)
 
 

@@ -4,7 +4,6 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Any
 
-from babel.numbers import get_currency_precision, list_currencies
 from pydantic import (
     AfterValidator,
     AwareDatetime,
@@ -16,6 +15,8 @@ from pydantic import (
     WithJsonSchema,
     model_validator,
 )
+
+from services.chassis.currency import DECIMALS, in_smallest_unit, is_currency
 
 # NUL cannot be stored, and other control characters (but tab and line breaks) are never meant.
 _PRINTABLE = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
@@ -56,11 +57,8 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid", use_enum_values=False)
 
 
-_CURRENCIES = frozenset(list_currencies())
-
-
 def _currency(code: str) -> str:
-    if code not in _CURRENCIES:
+    if not is_currency(code):
         raise ValueError("not a currency code of ISO 4217")
     return code
 
@@ -92,8 +90,7 @@ class Money(BaseModel):
 
     @model_validator(mode="after")
     def _to_the_minor_unit(self) -> "Money":
-        precision = get_currency_precision(self.currency)
-        if self.amount != round(self.amount, precision):
-            raise ValueError(f"{self.currency} has {precision} decimals at most")
-        self.amount = round(self.amount, precision)
+        if self.amount != in_smallest_unit(self.amount, self.currency):
+            raise ValueError(f"{self.currency} has {DECIMALS[self.currency]} decimals at most")
+        self.amount = in_smallest_unit(self.amount, self.currency)
         return self

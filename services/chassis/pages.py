@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -77,7 +77,13 @@ class Page:
         return f'{{"items":[{",".join(self.items)}],"next":{following}}}'.encode()
 
 
-_WRITTEN = {"d": date.fromisoformat, "t": datetime.fromisoformat, "s": str, "i": int, "u": UUID}
+_WRITTEN: dict[str, Callable[[str], Any]] = {
+    "d": date.fromisoformat,
+    "t": datetime.fromisoformat,
+    "s": str,
+    "i": int,
+    "u": UUID,
+}
 
 
 def write_cursor(field: str, descending: bool, value: Any, id: UUID) -> str:

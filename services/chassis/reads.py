@@ -13,6 +13,7 @@ from uuid import UUID
 from pydantic import BaseModel
 from sqlalchemy import (
     ColumnElement,
+    Dialect,
     Enum,
     FromClause,
     Select,
@@ -35,7 +36,7 @@ from services.chassis.tables import Row
 
 M = TypeVar("M", bound=BaseModel)
 
-_DIALECT = asyncpg_dialect.dialect()
+_DIALECT: Dialect = asyncpg_dialect.dialect()  # type: ignore[no-untyped-call]
 
 
 class Statement:

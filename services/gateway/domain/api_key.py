@@ -74,10 +74,10 @@ class ApiKey(Row, table=True):
     name: str
     person_id: UUID
     secret_hash: bytes = Field(sa_type=LargeBinary)
-    scopes: list[str] = Field(sa_type=ARRAY(Text))  # type: ignore[call-overload]
-    expires_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))  # type: ignore[call-overload]
-    last_used_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))  # type: ignore[call-overload]
-    revoked_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))  # type: ignore[call-overload]
+    scopes: list[str] = Field(sa_type=ARRAY(Text))
+    expires_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+    last_used_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+    revoked_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
 
     @classmethod
     def issue(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from services.chassis.caller import Role
 from services.chassis.database import Database
@@ -15,6 +15,8 @@ from services.gateway import events
 from services.gateway.domain.api_key import ApiKey, Scope
 from services.gateway.domain.organization import Organization
 from services.gateway.domain.person import Person
+
+_person = Person.__table__.c  # type: ignore[attr-defined]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +70,9 @@ async def issue_key(
     """A key for a person by e-mail address; raises `NotFound` when nobody has it."""
     async with database.transaction(organization_id) as session:
         person_id = await session.scalar(
-            select(Person.id).where(
-                Person.organization_id == organization_id,  # type: ignore[arg-type]
-                Person.email == email,  # type: ignore[arg-type]
+            select(_person.id).where(
+                _person.organization_id == organization_id,
+                func.lower(_person.email) == email.lower(),
             )
         )
         if person_id is None:

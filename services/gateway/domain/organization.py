@@ -26,9 +26,9 @@ class Organization(Row, table=True):
     time_zone: str = "Europe/Oslo"
     working_days: list[int] = Field(
         default_factory=lambda: [1, 2, 3, 4, 5],
-        sa_type=ARRAY(SmallInteger),  # type: ignore[call-overload]
+        sa_type=ARRAY(SmallInteger),
     )
-    holidays: list[str] = Field(default_factory=list, sa_type=ARRAY(Text))  # type: ignore[call-overload]
+    holidays: list[str] = Field(default_factory=list, sa_type=ARRAY(Text))
 
     @classmethod
     def found(cls, name: str, **fields: object) -> "Organization":

@@ -47,7 +47,7 @@ class Person(Row, table=True):
     manager_id: UUID | None = None
     time_zone: str | None = None
     locale: str | None = None
-    roles: list[str] = Field(default_factory=list, sa_type=ARRAY(Text))  # type: ignore[call-overload]
+    roles: list[str] = Field(default_factory=list, sa_type=ARRAY(Text))
 
     def card(self) -> dict[str, Any]:
         """What the other services may know: all that the directory says."""

@@ -8,8 +8,8 @@ from decimal import Decimal
 from typing import Literal, TypeVar
 
 from services.chassis.csv_table import Cell, CsvError, CsvRow, CsvTable, csv_problem
+from services.chassis.currency import in_smallest_unit, is_currency
 from services.chassis.errors import FieldError, Invalid
-from services.handover.domain.currency import in_smallest_unit, is_currency
 from services.handover.domain.deal_cell import (
     NAME_CHARACTERS,
     DateFormat,

@@ -6,7 +6,7 @@ import pytest
 
 from services.chassis.csv_table import CsvError, CsvTable, read_csv
 from services.chassis.errors import Invalid
-from services.handover.domain.currency import DECIMALS, in_smallest_unit
+from services.chassis.currency import DECIMALS, in_smallest_unit
 from services.handover.domain.deal_cell import DateFormat
 from services.handover.domain.deal_file import (
     SALESFORCE_DELETED,
