@@ -18,7 +18,10 @@ help: ## Show these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: .venv/.runtime ## Build .venv with all that running takes
+	$(call say,.venv has all that running takes)
+
 install-dev: .venv/.dev ## Add to .venv all that checking and testing takes
+	$(call say,.venv has all that checking and testing takes)
 
 run: .venv/.runtime ## Start everything with demo data, and print where and how to try it
 	$(call say,Starting Stafett with its demo data. Ctrl-C stops it.)
