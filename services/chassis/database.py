@@ -133,13 +133,7 @@ class Database:
                     raise
                 else:
                     return connection, driver
-        except (
-            exc.TimeoutError,
-            exc.InterfaceError,
-            exc.OperationalError,
-            TimeoutError,
-            *GONE,
-        ) as error:
+        except (exc.TimeoutError, exc.DBAPIError, TimeoutError, *GONE) as error:
             raise Unavailable("The database does not answer.") from error
 
 

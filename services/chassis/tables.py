@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import DateTime, Enum, ForeignKeyConstraint, MetaData, func, text
@@ -25,6 +26,15 @@ def metadata_for(schema: str) -> MetaData:
 def new_id() -> UUID:
     """A UUIDv7 (RFC 9562): sorts by the time it was made."""
     return uuid7()
+
+
+def empty_list() -> list[Any]:
+    """A default for columns that hold a list.
+
+    Not `list` itself: pydantic looks at a factory's signature each time a row is made, and a built-in's is found by parsing
+    its documentation: 0.1 ms each.
+    """
+    return []
 
 
 def text_enum(enum: type[StrEnum], name: str) -> Enum:

@@ -5,7 +5,9 @@ import re
 import sys
 import time
 from contextvars import ContextVar
-from typing import Any
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, BinaryIO
 
 import orjson
 import structlog
@@ -34,6 +36,17 @@ ERRORS = Counter(
 log = structlog.get_logger("stafett.request")
 
 
+@dataclass
+class _Lines:
+    """Where the requests' lines go: straight to a stream, through structlog, or nowhere."""
+
+    straight: BinaryIO | None = None
+    shown: bool = True
+
+
+_LINES = _Lines()
+
+
 def configure_logging(settings: Settings) -> None:
     """One line an event on standard error: JSON for machines, coloured for eyes."""
     shared: list[Any] = [
@@ -43,7 +56,10 @@ def configure_logging(settings: Settings) -> None:
         _add_request_id,
     ]
     level = logging.getLevelNamesMapping().get(settings.log_level.upper(), logging.INFO)
+    _LINES.shown = level <= logging.INFO
+    _LINES.straight = None
     if settings.log_format is LogFormat.json:
+        _LINES.straight = sys.stderr.buffer if _LINES.shown else None
         processors = [*shared, structlog.processors.format_exc_info, _as_json]
         factory: Any = structlog.BytesLoggerFactory(sys.stderr.buffer)
     else:
@@ -69,6 +85,17 @@ def _add_request_id(_: Any, __: str, event: dict[str, Any]) -> dict[str, Any]:
 
 def _as_json(_: Any, __: str, event: dict[str, Any]) -> bytes:
     return orjson.dumps(event, default=str)
+
+
+def _write_line(fields: dict[str, Any]) -> None:
+    """Write the line of a request.
+
+    Straight to the stream where lines are JSON: through structlog's processors it costs a tenth of a simple request.
+    """
+    if _LINES.straight is not None:
+        _LINES.straight.write(orjson.dumps(fields) + b"\n")
+    elif _LINES.shown:
+        log.info(**{k: v for k, v in fields.items() if k not in ("level", "timestamp", "request_id")})
 
 
 class Telemetry:
@@ -106,13 +133,18 @@ class Telemetry:
             if "stafett.inside" not in scope and (
                 status >= 500 or not scope["path"].startswith(_QUIET)
             ):
-                log.info(
-                    "request",
-                    service=self._service,
-                    method=scope["method"],
-                    path=scope["path"],
-                    status=status,
-                    ms=round(took * 1000, 2),
+                _write_line(
+                    {
+                        "event": "request",
+                        "level": "info",
+                        "timestamp": datetime.now(UTC),
+                        "request_id": request_id,
+                        "service": self._service,
+                        "method": scope["method"],
+                        "path": scope["path"],
+                        "status": status,
+                        "ms": round(took * 1000, 2),
+                    }
                 )
             REQUEST_ID.reset(token)
 

@@ -6,7 +6,7 @@ from sqlalchemy import CheckConstraint, SmallInteger, Text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field
 
-from services.chassis.tables import new_id
+from services.chassis.tables import empty_list, new_id
 from services.gateway.domain.base import Row
 
 
@@ -28,7 +28,7 @@ class Organization(Row, table=True):
         default_factory=lambda: [1, 2, 3, 4, 5],
         sa_type=ARRAY(SmallInteger),
     )
-    holidays: list[str] = Field(default_factory=list, sa_type=ARRAY(Text))
+    holidays: list[str] = Field(default_factory=empty_list, sa_type=ARRAY(Text))
 
     @classmethod
     def found(cls, name: str, **fields: object) -> "Organization":

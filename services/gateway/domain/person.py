@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field
 
 from services.chassis.caller import Role
-from services.chassis.tables import refers_to
+from services.chassis.tables import empty_list, refers_to
 from services.gateway.domain.base import SCHEMA, Row
 
 _ROLES = ", ".join(f"'{role}'" for role in Role)
@@ -47,7 +47,7 @@ class Person(Row, table=True):
     manager_id: UUID | None = None
     time_zone: str | None = None
     locale: str | None = None
-    roles: list[str] = Field(default_factory=list, sa_type=ARRAY(Text))
+    roles: list[str] = Field(default_factory=empty_list, sa_type=ARRAY(Text))
 
     def card(self) -> dict[str, Any]:
         """What the other services may know: all that the directory says."""

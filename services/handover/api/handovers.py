@@ -32,7 +32,8 @@ from services.chassis.web import (
 )
 from services.handover import events
 from services.handover.domain.base import directory
-from services.handover.domain.customer import Customer, Source
+from services.handover.api.customers import CUSTOMERS
+from services.handover.domain.customer import Source
 from services.handover.domain.handover import EngagementType, Gap, Handover, Risk, State
 
 router = concept("handovers")
@@ -183,7 +184,7 @@ async def _require_known(
 ) -> None:
     if customer_id is not None:
         try:
-            await load(session, Customer, customer_id, lock=False)
+            await CUSTOMERS.require(reader_of(session), customer_id)
         except NotFound as error:
             raise Invalid(
                 "The customer is not known.",

@@ -7,7 +7,7 @@ from sqlalchemy import CheckConstraint, Index, Text, UniqueConstraint
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field
 
-from services.chassis.tables import text_enum
+from services.chassis.tables import empty_list, text_enum
 from services.handover.domain.base import Row
 
 
@@ -36,5 +36,5 @@ class Customer(Row, table=True):
     external_id: str | None = None
     registration_number: str | None = None
     website: str | None = None
-    phones: list[str] = Field(default_factory=list, sa_type=ARRAY(Text))  # type: ignore[call-overload]
-    emails: list[str] = Field(default_factory=list, sa_type=ARRAY(Text))  # type: ignore[call-overload]
+    phones: list[str] = Field(default_factory=empty_list, sa_type=ARRAY(Text))  # type: ignore[call-overload]
+    emails: list[str] = Field(default_factory=empty_list, sa_type=ARRAY(Text))  # type: ignore[call-overload]
