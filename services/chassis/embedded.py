@@ -172,7 +172,7 @@ class EmbeddedPostgres:
             except EmbeddedPostgresError as error:
                 said = log.read_text(errors="replace") if log.exists() else ""
                 # After a kill -9 the old server's processes take a moment to notice.
-                dying = "pre-existing shared memory block is still in use" in said
+                dying = "pre-existing shared memory block" in said
                 if not dying or time.monotonic() > deadline:
                     raise EmbeddedPostgresError(
                         f"PostgreSQL did not start in {self._cluster}. Its log ends:\n"

