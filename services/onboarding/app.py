@@ -8,14 +8,18 @@ from services.chassis.internal_token import Clock, utc_now
 from services.chassis.runtime import Neighbours
 from services.chassis.settings import Settings
 from services.chassis.web import Service, create_app
-
+from services.onboarding.api import courses, curricula, tools
 from services.onboarding.listeners import FOLLOWS
 
 SERVICE = Service(
     name="onboarding",
     title="Stafett: onboarding",
     description="How people become able to: tools, curricula, assignments, and who is trained in what.",
-    routers=[],
+    routers=[
+        tools.router,
+        courses.router,
+        curricula.router,
+    ],
     follows=FOLLOWS,
 )
 

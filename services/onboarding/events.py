@@ -1,0 +1,200 @@
+"""The facts that the onboarding service publishes. Each function says when, its name and fields say what.
+
+Assigning writes `assignment.created` and `assignment.changed` set-based (domain/assigning.py), with the same data as here.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from services.chassis.events import Event
+from services.onboarding.domain.assignment import Assignment, ItemCompletion
+from services.onboarding.domain.course import Course, CourseVersion
+from services.onboarding.domain.curriculum import Curriculum, CurriculumVersion
+from services.onboarding.domain.tool import Tool
+
+Changes = Mapping[str, Any]
+
+
+def tool_created(tool: Tool) -> Event:
+    """A tool became known."""
+    return Event(
+        "tool.created",
+        f"tools/{tool.id}",
+        after={
+            "key": tool.key,
+            "name": tool.name,
+            "owner_id": tool.owner_id,
+            "competence": tool.competence,
+        },
+    )
+
+
+def tool_changed(tool: Tool, before: Changes, after: Changes) -> Event:
+    """A tool got another name, owner, link or competence."""
+    return Event("tool.changed", f"tools/{tool.id}", before=before, after=after)
+
+
+def tool_deleted(tool: Tool) -> Event:
+    """A tool is no more; no course was about it."""
+    return Event("tool.deleted", f"tools/{tool.id}", before={"key": tool.key, "name": tool.name})
+
+
+def course_created(course: Course) -> Event:
+    """Somebody began a course."""
+    return Event(
+        "course.created",
+        f"courses/{course.id}",
+        after={"key": course.key, "title": course.title, "owner_id": course.owner_id},
+    )
+
+
+def course_changed(course: Course, before: Changes, after: Changes) -> Event:
+    """A course got another title, language, owner or tool."""
+    return Event("course.changed", f"courses/{course.id}", before=before, after=after)
+
+
+def course_drafted(version: CourseVersion) -> Event:
+    """A new version of a course was begun."""
+    return Event("course.drafted", f"courses/{version.course_id}", {"version": version.number})
+
+
+def course_revised(version: CourseVersion, before: Changes, after: Changes) -> Event:
+    """The draft of a version changed."""
+    return Event(
+        "course.revised",
+        f"courses/{version.course_id}",
+        {"version": version.number},
+        before=before,
+        after=after,
+    )
+
+
+def _taught(course: Course, version: CourseVersion) -> dict[str, Any]:
+    return {
+        "course": {
+            "id": course.id,
+            "key": course.key,
+            "title": course.title,
+            "version": version.number,
+        },
+        "grants": version.grants,
+    }
+
+
+def course_published(course: Course, version: CourseVersion) -> Event:
+    """A version of a course is what new learners get, and grants a competence, or none."""
+    return Event("course.published", f"courses/{course.id}", _taught(course, version))
+
+
+def course_retired(course: Course, version: CourseVersion) -> Event:
+    """A version of a course is taught no more."""
+    return Event("course.retired", f"courses/{course.id}", _taught(course, version))
+
+
+def curriculum_created(curriculum: Curriculum) -> Event:
+    """Somebody began a curriculum."""
+    return Event(
+        "curriculum.created",
+        f"curricula/{curriculum.id}",
+        after={"key": curriculum.key, "title": curriculum.title, "owner_id": curriculum.owner_id},
+    )
+
+
+def curriculum_changed(curriculum: Curriculum, before: Changes, after: Changes) -> Event:
+    """A curriculum got another title, language or owner."""
+    return Event("curriculum.changed", f"curricula/{curriculum.id}", before=before, after=after)
+
+
+def curriculum_drafted(version: CurriculumVersion) -> Event:
+    """A new version of a curriculum was begun."""
+    return Event(
+        "curriculum.drafted", f"curricula/{version.curriculum_id}", {"version": version.number}
+    )
+
+
+def curriculum_revised(version: CurriculumVersion, before: Changes, after: Changes) -> Event:
+    """The draft of a version changed."""
+    return Event(
+        "curriculum.revised",
+        f"curricula/{version.curriculum_id}",
+        {"version": version.number},
+        before=before,
+        after=after,
+    )
+
+
+def _offered(curriculum: Curriculum, version: CurriculumVersion) -> dict[str, Any]:
+    return {
+        "curriculum": {
+            "id": curriculum.id,
+            "key": curriculum.key,
+            "title": curriculum.title,
+            "version": version.number,
+        },
+        "minutes": version.minutes,
+    }
+
+
+def curriculum_published(curriculum: Curriculum, version: CurriculumVersion) -> Event:
+    """A version of a curriculum is what is assigned from now on."""
+    return Event(
+        "curriculum.published", f"curricula/{curriculum.id}", _offered(curriculum, version)
+    )
+
+
+def curriculum_retired(curriculum: Curriculum, version: CurriculumVersion) -> Event:
+    """A version of a curriculum is assigned no more; learners in flight finish it."""
+    return Event("curriculum.retired", f"curricula/{curriculum.id}", _offered(curriculum, version))
+
+
+def _to_whom(assignment: Assignment) -> dict[str, Any]:
+    return {
+        "assignment_id": assignment.id,
+        "person_id": assignment.person_id,
+        "curriculum_id": assignment.curriculum_id,
+        "due_on": assignment.due_on,
+    }
+
+
+def assignment_moved(verb: str, assignment: Assignment, before: Changes, after: Changes) -> Event:
+    """An assignment went on: assignment.completed, .suspended, .resumed, .withdrawn."""
+    return Event(
+        f"assignment.{verb}",
+        f"assignments/{assignment.id}",
+        _to_whom(assignment),
+        before=before,
+        after=after,
+    )
+
+
+def item_completed(completion: ItemCompletion) -> Event:
+    """A learner completed a course of an assigned curriculum."""
+    return Event(
+        "item.completed",
+        f"assignments/{completion.assignment_id}",
+        {
+            "assignment_id": completion.assignment_id,
+            "person_id": completion.person_id,
+            "item_key": completion.item_key,
+            "course_id": completion.course_id,
+            "course_version": completion.course_version,
+        },
+    )
+
+
+def competence_granted(completion: ItemCompletion) -> Event:
+    """A completed course gave a person a competence at a level. It does not expire yet."""
+    return Event(
+        "competence.granted",
+        f"people/{completion.person_id}",
+        {
+            "person_id": completion.person_id,
+            "competence": completion.competence,
+            "level": completion.level,
+            "granted_on": completion.completed_at.date(),
+            "expires_on": None,
+            "course_id": completion.course_id,
+            "course_version": completion.course_version,
+            "assignment_id": completion.assignment_id,
+        },
+    )
