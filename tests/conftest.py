@@ -38,7 +38,8 @@ def run_dir(request: pytest.FixtureRequest) -> Path:
     """A folder that all workers of this run share, and that every user may pass through."""
     run = getattr(request.config, "workerinput", {}).get("testrunuid", f"single-{os.getpid()}")
     folder = Path(tempfile.gettempdir()) / f"stafett-{run[:12]}"
-    folder.mkdir(mode=0o755, exist_ok=True)
+    folder.mkdir(exist_ok=True)
+    folder.chmod(0o755)
     return folder
 
 

@@ -264,3 +264,14 @@ def upgrade() -> None:
     protect("gateway", "person")
     protect("gateway", "api_key")
     protect("gateway", "team")
+    # --- by hand
+    # Teams refer to their lead and people to their team, so one of the two comes last.
+    op.create_foreign_key(
+        op.f("fk_person_organization_id_team_id"),
+        "person",
+        "team",
+        ["organization_id", "team_id"],
+        ["organization_id", "id"],
+        source_schema="gateway",
+        referent_schema="gateway",
+    )

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-from migrations.house import protect, protect_house_tables
+from migrations.house import APPEND_ONLY, protect, protect_house_tables
 from services.chassis.events import Xid8
 
 revision = "0001"
@@ -274,6 +274,7 @@ def upgrade() -> None:
         sa.Column("submitted_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("accepted_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("completed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("imported", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.CheckConstraint(
             "(state = 'cancelled') = (cancelled_reason IS NOT NULL)",
             name=op.f("ck_handover_cancelled_with_reason"),
@@ -344,8 +345,463 @@ def upgrade() -> None:
         unique=False,
         schema="handover",
     )
+    op.create_table(
+        "competence_need",
+        sa.Column("organization_id", sa.Uuid(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+        ),
+        sa.Column(
+            "updated_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+        ),
+        sa.Column("version", sa.Integer(), server_default="1", nullable=False),
+        sa.Column("handover_id", sa.Uuid(), nullable=False),
+        sa.Column("competence", sa.String(), nullable=False),
+        sa.Column("level", sa.Integer(), nullable=False),
+        sa.Column("headcount", sa.Integer(), nullable=False),
+        sa.Column("starts_on", sa.Date(), nullable=True),
+        sa.Column("ends_on", sa.Date(), nullable=True),
+        sa.Column("why", sa.String(), nullable=True),
+        sa.CheckConstraint("ends_on >= starts_on", name=op.f("ck_competence_need_end_after_start")),
+        sa.CheckConstraint("headcount >= 1", name=op.f("ck_competence_need_headcount_positive")),
+        sa.CheckConstraint("level BETWEEN 1 AND 5", name=op.f("ck_competence_need_level_range")),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "handover_id"],
+            ["handover.handover.organization_id", "handover.handover.id"],
+            name=op.f("fk_competence_need_organization_id_handover_id"),
+        ),
+        sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_competence_need")),
+        schema="handover",
+    )
+    op.create_index(
+        "ix_competence_need_handover",
+        "competence_need",
+        ["organization_id", "handover_id", "id"],
+        unique=False,
+        schema="handover",
+    )
+    op.create_table(
+        "log_entry",
+        sa.Column("organization_id", sa.Uuid(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+        ),
+        sa.Column(
+            "updated_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+        ),
+        sa.Column("version", sa.Integer(), server_default="1", nullable=False),
+        sa.Column("handover_id", sa.Uuid(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("author_id", sa.Uuid(), nullable=False),
+        sa.Column(
+            "kind",
+            sa.Enum(
+                "meeting",
+                "call",
+                "email",
+                "decision",
+                "change",
+                "risk",
+                "note",
+                name="kind",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+                schema="handover",
+            ),
+            nullable=False,
+        ),
+        sa.Column(
+            "phase",
+            sa.Enum(
+                "before",
+                "during",
+                "after",
+                name="phase",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+                schema="handover",
+            ),
+            nullable=False,
+        ),
+        sa.Column("text", sa.String(), nullable=False),
+        sa.Column("links", postgresql.ARRAY(sa.Text()), nullable=False),
+        sa.Column("affects", postgresql.ARRAY(sa.Uuid()), nullable=False),
+        sa.Column("corrects", sa.Uuid(), nullable=True),
+        sa.CheckConstraint("char_length(text) >= 1", name=op.f("ck_log_entry_text_given")),
+        sa.CheckConstraint("corrects <> id", name=op.f("ck_log_entry_corrects_another")),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "corrects"],
+            ["handover.log_entry.organization_id", "handover.log_entry.id"],
+            name=op.f("fk_log_entry_organization_id_corrects"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "handover_id"],
+            ["handover.handover.organization_id", "handover.handover.id"],
+            name=op.f("fk_log_entry_organization_id_handover_id"),
+        ),
+        sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_log_entry")),
+        schema="handover",
+    )
+    op.create_index(
+        "ix_log_entry_corrects",
+        "log_entry",
+        ["organization_id", "corrects"],
+        unique=False,
+        schema="handover",
+    )
+    op.create_index(
+        "ix_log_entry_handover",
+        "log_entry",
+        ["organization_id", "handover_id", "id"],
+        unique=False,
+        schema="handover",
+    )
+    op.create_index(
+        "ix_log_entry_handover_at",
+        "log_entry",
+        ["organization_id", "handover_id", "at", "id"],
+        unique=False,
+        schema="handover",
+    )
+    op.create_table(
+        "promise",
+        sa.Column("organization_id", sa.Uuid(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+        ),
+        sa.Column(
+            "updated_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+        ),
+        sa.Column("version", sa.Integer(), server_default="1", nullable=False),
+        sa.Column("handover_id", sa.Uuid(), nullable=False),
+        sa.Column("statement", sa.String(), nullable=False),
+        sa.Column(
+            "kind",
+            sa.Enum(
+                "feature",
+                "timeline",
+                "price",
+                "staffing",
+                "support",
+                "security",
+                "quality",
+                name="kind",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+                schema="handover",
+            ),
+            nullable=False,
+        ),
+        sa.Column(
+            "channel",
+            sa.Enum(
+                "contract",
+                "email",
+                "meeting",
+                "verbal",
+                name="channel",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+                schema="handover",
+            ),
+            nullable=False,
+        ),
+        sa.Column("said_by", sa.Uuid(), nullable=False),
+        sa.Column("said_on", sa.Date(), nullable=False),
+        sa.Column("said_to", sa.String(), nullable=True),
+        sa.Column("due_on", sa.Date(), nullable=True),
+        sa.Column("done_when", sa.String(), nullable=False),
+        sa.Column("evidence", postgresql.ARRAY(sa.Uuid()), nullable=False),
+        sa.Column("customer_validated", sa.Boolean(), nullable=False),
+        sa.Column(
+            "feasibility",
+            sa.Enum(
+                "unreviewed",
+                "ok",
+                "conditional",
+                "infeasible",
+                name="feasibility",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+                schema="handover",
+            ),
+            nullable=False,
+        ),
+        sa.Column("supersedes", sa.Uuid(), nullable=True),
+        sa.Column(
+            "state",
+            sa.Enum(
+                "offered",
+                "accepted",
+                "conditional",
+                "declined",
+                "kept",
+                "broken",
+                "released",
+                "superseded",
+                name="state",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+                schema="handover",
+            ),
+            nullable=False,
+        ),
+        sa.Column("worded_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("outcome_note", sa.String(), nullable=True),
+        sa.Column("outcome_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint(
+            "(state IN ('kept', 'broken', 'released')) = (outcome_at IS NOT NULL)",
+            name=op.f("ck_promise_outcome_with_moment"),
+        ),
+        sa.CheckConstraint(
+            "state <> 'released' OR cardinality(evidence) > 0",
+            name=op.f("ck_promise_released_with_consent"),
+        ),
+        sa.CheckConstraint("char_length(done_when) >= 1", name=op.f("ck_promise_done_when_given")),
+        sa.CheckConstraint("char_length(statement) >= 1", name=op.f("ck_promise_statement_given")),
+        sa.CheckConstraint("supersedes <> id", name=op.f("ck_promise_supersedes_another")),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "handover_id"],
+            ["handover.handover.organization_id", "handover.handover.id"],
+            name=op.f("fk_promise_organization_id_handover_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "supersedes"],
+            ["handover.promise.organization_id", "handover.promise.id"],
+            name=op.f("fk_promise_organization_id_supersedes"),
+        ),
+        sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_promise")),
+        sa.UniqueConstraint(
+            "organization_id", "supersedes", name=op.f("uq_promise_organization_id_supersedes")
+        ),
+        schema="handover",
+    )
+    op.create_index(
+        "ix_promise_due",
+        "promise",
+        ["organization_id", "due_on", "id"],
+        unique=False,
+        schema="handover",
+    )
+    op.create_index(
+        "ix_promise_handover",
+        "promise",
+        ["organization_id", "handover_id", "id"],
+        unique=False,
+        schema="handover",
+    )
+    op.create_index(
+        "ix_promise_state",
+        "promise",
+        ["organization_id", "state", "id"],
+        unique=False,
+        schema="handover",
+    )
+    op.create_table(
+        "stakeholder",
+        sa.Column("organization_id", sa.Uuid(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+        ),
+        sa.Column(
+            "updated_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+        ),
+        sa.Column("version", sa.Integer(), server_default="1", nullable=False),
+        sa.Column("handover_id", sa.Uuid(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column(
+            "role",
+            sa.Enum(
+                "economic_buyer",
+                "champion",
+                "decision_maker",
+                "user",
+                "blocker",
+                name="role",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+                schema="handover",
+            ),
+            nullable=False,
+        ),
+        sa.Column("email", sa.String(), nullable=True),
+        sa.Column("phone", sa.String(), nullable=True),
+        sa.Column("preferences", sa.String(), nullable=True),
+        sa.CheckConstraint(
+            "char_length(name) BETWEEN 1 AND 200", name=op.f("ck_stakeholder_name_length")
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "handover_id"],
+            ["handover.handover.organization_id", "handover.handover.id"],
+            name=op.f("fk_stakeholder_organization_id_handover_id"),
+        ),
+        sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_stakeholder")),
+        schema="handover",
+    )
+    op.create_index(
+        "ix_stakeholder_handover",
+        "stakeholder",
+        ["organization_id", "handover_id", "id"],
+        unique=False,
+        schema="handover",
+    )
+    op.create_table(
+        "unknown",
+        sa.Column("organization_id", sa.Uuid(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+        ),
+        sa.Column(
+            "updated_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+        ),
+        sa.Column("version", sa.Integer(), server_default="1", nullable=False),
+        sa.Column("handover_id", sa.Uuid(), nullable=False),
+        sa.Column("what", sa.String(), nullable=False),
+        sa.Column("reason", sa.String(), nullable=False),
+        sa.Column("owner_id", sa.Uuid(), nullable=False),
+        sa.Column("due_on", sa.Date(), nullable=False),
+        sa.CheckConstraint("char_length(reason) >= 1", name=op.f("ck_unknown_reason_given")),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "handover_id"],
+            ["handover.handover.organization_id", "handover.handover.id"],
+            name=op.f("fk_unknown_organization_id_handover_id"),
+        ),
+        sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_unknown")),
+        sa.UniqueConstraint(
+            "organization_id",
+            "handover_id",
+            "what",
+            name=op.f("uq_unknown_organization_id_handover_id_what"),
+        ),
+        schema="handover",
+    )
+    op.create_table(
+        "read_back",
+        sa.Column("organization_id", sa.Uuid(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+        ),
+        sa.Column(
+            "updated_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+        ),
+        sa.Column("version", sa.Integer(), server_default="1", nullable=False),
+        sa.Column("handover_id", sa.Uuid(), nullable=False),
+        sa.Column("promise_id", sa.Uuid(), nullable=False),
+        sa.Column("lead_id", sa.Uuid(), nullable=False),
+        sa.Column("restated", sa.String(), nullable=False),
+        sa.Column(
+            "stance",
+            sa.Enum(
+                "promise",
+                "conditional",
+                "decline",
+                name="stance",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+                schema="handover",
+            ),
+            nullable=False,
+        ),
+        sa.Column("condition", sa.String(), nullable=True),
+        sa.Column("voided_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint(
+            "(stance = 'conditional') = (condition IS NOT NULL)",
+            name=op.f("ck_read_back_condition_with_stance"),
+        ),
+        sa.CheckConstraint("char_length(restated) >= 1", name=op.f("ck_read_back_restated_given")),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "handover_id"],
+            ["handover.handover.organization_id", "handover.handover.id"],
+            name=op.f("fk_read_back_organization_id_handover_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "promise_id"],
+            ["handover.promise.organization_id", "handover.promise.id"],
+            name=op.f("fk_read_back_organization_id_promise_id"),
+        ),
+        sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_read_back")),
+        schema="handover",
+    )
+    op.create_index(
+        "ix_read_back_handover",
+        "read_back",
+        ["organization_id", "handover_id", "id"],
+        unique=False,
+        schema="handover",
+    )
+    op.create_index(
+        "ix_read_back_promise",
+        "read_back",
+        ["organization_id", "promise_id", "id"],
+        unique=False,
+        schema="handover",
+    )
+    op.create_index(
+        "uq_read_back_standing",
+        "read_back",
+        ["organization_id", "promise_id"],
+        unique=True,
+        schema="handover",
+        postgresql_where="voided_at IS NULL",
+    )
     protect_house_tables("handover")
     protect("handover", "customer")
     protect("handover", "person")
     protect("handover", "team")
     protect("handover", "handover")
+    protect("handover", "competence_need")
+    protect("handover", "log_entry", APPEND_ONLY)
+    protect("handover", "promise")
+    protect("handover", "stakeholder")
+    protect("handover", "unknown")
+    protect("handover", "read_back")
