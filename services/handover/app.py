@@ -8,7 +8,17 @@ from services.chassis.internal_token import Clock, utc_now
 from services.chassis.runtime import Neighbours
 from services.chassis.settings import Settings
 from services.chassis.web import Service, create_app
-from services.handover.api import customers, handovers
+from services.handover.api import (
+    competence_needs,
+    customers,
+    handovers,
+    log_entries,
+    moves,
+    promises,
+    read_backs,
+    stakeholders,
+    unknowns,
+)
 from services.handover.listeners import FOLLOWS
 
 SERVICE = Service(
@@ -17,7 +27,14 @@ SERVICE = Service(
     description="From the first customer meeting to the outcome: what was promised, and that it is kept.",
     routers=[
         handovers.router,
+        moves.router,
         customers.router,
+        stakeholders.router,
+        promises.router,
+        read_backs.router,
+        log_entries.router,
+        unknowns.router,
+        competence_needs.router,
     ],
     follows=FOLLOWS,
 )

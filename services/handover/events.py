@@ -4,8 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from services.chassis.events import Event
+from services.handover.domain.competence import CompetenceNeed
 from services.handover.domain.customer import Customer
 from services.handover.domain.handover import Handover
+from services.handover.domain.log import LogEntry
+from services.handover.domain.promise import Promise, ReadBack
+from services.handover.domain.stakeholder import Stakeholder
+from services.handover.domain.unknown import Unknown
 
 
 def _on(handover: Handover) -> str:
@@ -50,3 +55,134 @@ def handover_moved(
 ) -> Event:
     """A handover went on to another state: handover.submitted, .claimed, .returned, .accepted, .started, .completed, .cancelled."""
     return Event(f"handover.{verb}", _on(handover), before=before, after=after)
+
+
+def _part(
+    name: str,
+    verb: str,
+    path: str,
+    part: Stakeholder | Unknown | CompetenceNeed | LogEntry | Promise | ReadBack,
+    before: Mapping[str, Any] | None = None,
+    after: Mapping[str, Any] | None = None,
+) -> Event:
+    return Event(
+        f"{name}.{verb}",
+        f"handovers/{part.handover_id}/{path}/{part.id}",
+        {"handover_id": part.handover_id},
+        before,
+        after,
+    )
+
+
+def stakeholder_created(stakeholder: Stakeholder) -> Event:
+    """Somebody at the customer was named."""
+    after = {"name": stakeholder.name, "role": stakeholder.role}
+    return _part("stakeholder", "created", "stakeholders", stakeholder, after=after)
+
+
+def stakeholder_changed(
+    stakeholder: Stakeholder, before: Mapping[str, Any], after: Mapping[str, Any]
+) -> Event:
+    """What is known of somebody at the customer changed."""
+    return _part("stakeholder", "changed", "stakeholders", stakeholder, before, after)
+
+
+def stakeholder_deleted(stakeholder: Stakeholder) -> Event:
+    """Somebody at the customer was taken off before the handover was submitted."""
+    before = {"name": stakeholder.name, "role": stakeholder.role}
+    return _part("stakeholder", "deleted", "stakeholders", stakeholder, before=before)
+
+
+def unknown_created(unknown: Unknown) -> Event:
+    """A gap was declared: what nobody knows yet, and who finds it out by when."""
+    after = {"what": unknown.what, "owner_id": unknown.owner_id, "due_on": unknown.due_on}
+    return _part("unknown", "created", "unknowns", unknown, after=after)
+
+
+def unknown_changed(unknown: Unknown, before: Mapping[str, Any], after: Mapping[str, Any]) -> Event:
+    """The reason, the owner or the day of a declared gap changed."""
+    return _part("unknown", "changed", "unknowns", unknown, before, after)
+
+
+def unknown_deleted(unknown: Unknown) -> Event:
+    """A gap is declared no more."""
+    return _part("unknown", "deleted", "unknowns", unknown, before={"what": unknown.what})
+
+
+def _need(need: CompetenceNeed) -> dict[str, Any]:
+    return {"competence": need.competence, "level": need.level, "headcount": need.headcount}
+
+
+def competence_need_created(need: CompetenceNeed) -> Event:
+    """A handover needs people with a competence."""
+    return _part("competence-need", "created", "competence-needs", need, after=_need(need))
+
+
+def competence_need_changed(
+    need: CompetenceNeed, before: Mapping[str, Any], after: Mapping[str, Any]
+) -> Event:
+    """The competence, level, headcount or period of a need changed."""
+    return _part("competence-need", "changed", "competence-needs", need, before, after)
+
+
+def competence_need_deleted(need: CompetenceNeed) -> Event:
+    """A handover does not need the competence after all."""
+    return _part("competence-need", "deleted", "competence-needs", need, before=_need(need))
+
+
+def log_entry_created(entry: LogEntry) -> Event:
+    """Something was written into the log of a handover."""
+    after = {
+        "at": entry.at,
+        "kind": entry.kind,
+        "phase": entry.phase,
+        "text": entry.text,
+        "affects": entry.affects,
+        "corrects": entry.corrects,
+    }
+    return _part("log-entry", "created", "log", entry, after=after)
+
+
+def _promised(promise: Promise) -> dict[str, Any]:
+    return {
+        "statement": promise.statement,
+        "kind": promise.kind,
+        "done_when": promise.done_when,
+        "due_on": promise.due_on,
+        "state": promise.state,
+    }
+
+
+def promise_created(promise: Promise) -> Event:
+    """A promise was written down; `supersedes` names the one whose place it takes."""
+    after = {**_promised(promise), "supersedes": promise.supersedes}
+    return _part("promise", "created", "promises", promise, after=after)
+
+
+def promise_changed(promise: Promise, before: Mapping[str, Any], after: Mapping[str, Any]) -> Event:
+    """A promise was changed while it was still the seller's."""
+    return _part("promise", "changed", "promises", promise, before, after)
+
+
+def promise_deleted(promise: Promise) -> Event:
+    """A promise was taken out before anyone took it over."""
+    return _part("promise", "deleted", "promises", promise, before=_promised(promise))
+
+
+def promise_moved(
+    verb: str, promise: Promise, before: Mapping[str, Any], after: Mapping[str, Any]
+) -> Event:
+    """A promise went on to another state: promise.superseded, .accepted, .conditional, .declined, .kept, .broken, .released."""
+    return _part("promise", verb, "promises", promise, before, after)
+
+
+def promise_read_back(read_back: ReadBack) -> Event:
+    """The lead said a promise in their own words, and whether they can make it."""
+    after = {
+        "promise_id": read_back.promise_id,
+        "restated": read_back.restated,
+        "stance": read_back.stance,
+        "condition": read_back.condition,
+    }
+    path = f"promises/{read_back.promise_id}/read-backs"
+    return _part("promise", "read-back", path, read_back, after=after)

@@ -1,6 +1,5 @@
-"""Handovers: opened by a seller, moved on by whoever may. The moves are nouns that are created."""
+"""Handovers: opened by a seller, by hand; how they move on is in moves.py."""
 
-from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any
@@ -31,10 +30,10 @@ from services.chassis.web import (
     listed,
 )
 from services.handover import events
-from services.handover.domain.base import directory
 from services.handover.api.customers import CUSTOMERS
+from services.handover.domain.base import directory
 from services.handover.domain.customer import Source
-from services.handover.domain.handover import EngagementType, Gap, Handover, Risk, State
+from services.handover.domain.handover import EngagementType, Handover, Risk, State
 
 router = concept("handovers")
 
@@ -124,26 +123,8 @@ class HandoverQuery(PageQuery):
     seller_id: UUID | None = None
     delivery_lead_id: UUID | None = None
     source: Source | None = None
+    external_id: str | None = Field(None, max_length=500, description="The key in `source`.")
     is_won: bool | None = None
-
-
-class Return(Body):
-    """Why it goes back."""
-
-    gaps: list["NewGap"] = Field(min_length=1, max_length=50)
-
-
-class NewGap(Body):
-    """Something that is missing."""
-
-    what: Line = Field(min_length=1, examples=["planned_start"])
-    why: Prose = Field(examples=["The shops close for stock-taking in week 2."])
-
-
-class Cancellation(Body):
-    """Why it is called off."""
-
-    reason: Prose
 
 
 _h = Handover.__table__.c  # type: ignore[attr-defined]
@@ -163,7 +144,15 @@ HANDOVERS = Read(
     Handover,
     columns={"amount": _amount},
     sorts=["created_at"],
-    filters=["state", "source", "customer_id", "seller_id", "delivery_lead_id", "is_won"],
+    filters=[
+        "state",
+        "source",
+        "external_id",
+        "customer_id",
+        "seller_id",
+        "delivery_lead_id",
+        "is_won",
+    ],
 )
 
 
@@ -252,49 +241,3 @@ async def change_handover(
     record(session, events.handover_changed(handover, *changes(handover)))
     await session.flush()
     return found(await HANDOVERS.one(reader_of(session), handover.id))
-
-
-async def _moved(
-    session: AsyncSession, handover_id: UUID, verb: str, move: Callable[[Handover], None]
-) -> Response:
-    """Move a handover, say so, and show it."""
-    handover = await load(session, Handover, handover_id)
-    move(handover)
-    record(session, events.handover_moved(verb, handover, *changes(handover)))
-    await session.flush()
-    return found(await HANDOVERS.one(reader_of(session), handover.id))
-
-
-@router.post(
-    "/handovers/{handover_id}/claim", response_model=HandoverOut, summary="Take it into review"
-)
-async def claim_handover(handover_id: UUID, caller: CallerDep, session: SessionDep) -> Response:
-    """The named lead, or anyone with the delivery role if none is named."""
-    return await _moved(session, handover_id, "claimed", lambda h: h.claim(caller))
-
-
-@router.post("/handovers/{handover_id}/return", response_model=HandoverOut, summary="Give it back")
-async def return_handover(
-    handover_id: UUID, body: Return, caller: CallerDep, session: SessionDep
-) -> Response:
-    """The lead names at least one gap."""
-    gaps = [Gap(gap.what, gap.why) for gap in body.gaps]
-    return await _moved(session, handover_id, "returned", lambda h: h.return_(caller, gaps))
-
-
-@router.post(
-    "/handovers/{handover_id}/start", response_model=HandoverOut, summary="Begin to deliver"
-)
-async def start_handover(handover_id: UUID, caller: CallerDep, session: SessionDep) -> Response:
-    """The lead, once the deal is won."""
-    return await _moved(session, handover_id, "started", lambda h: h.start(caller))
-
-
-@router.post(
-    "/handovers/{handover_id}/cancellation", response_model=HandoverOut, summary="Call it off"
-)
-async def cancel_handover(
-    handover_id: UUID, body: Cancellation, caller: CallerDep, session: SessionDep
-) -> Response:
-    """The seller or a manager, with a reason, before delivery starts."""
-    return await _moved(session, handover_id, "cancelled", lambda h: h.cancel(caller, body.reason))

@@ -32,9 +32,9 @@ class Customer(Row, table=True):
     )
 
     name: str
-    source: Source = Field(default=Source.manual, sa_type=text_enum(Source, "source"))  # type: ignore[call-overload]
+    source: Source = Field(default=Source.manual, sa_type=text_enum(Source, "source"))
     external_id: str | None = None
     registration_number: str | None = None
     website: str | None = None
-    phones: list[str] = Field(default_factory=empty_list, sa_type=ARRAY(Text))  # type: ignore[call-overload]
-    emails: list[str] = Field(default_factory=empty_list, sa_type=ARRAY(Text))  # type: ignore[call-overload]
+    phones: list[str] = Field(default_factory=empty_list, sa_type=ARRAY(Text))
+    emails: list[str] = Field(default_factory=empty_list, sa_type=ARRAY(Text))

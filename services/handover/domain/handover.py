@@ -2,7 +2,7 @@
 
 draft → submitted → in_review → accepted → in_delivery → completed; in_review → returned → submitted;
 cancelled from any state before in_delivery. After HL7 FHIR Task. Guards that need other concepts
-(promises, the missing list) live beside those concepts and are asked before the move.
+(promises, the log, the missing list) live in guards.py and completeness.py and are asked in the move's transaction.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ from sqlmodel import Field
 
 from services.chassis.caller import Caller, Role
 from services.chassis.errors import FieldError, Forbidden, Frozen, IllegalMove, Invalid
-from services.chassis.tables import refers_to, text_enum
+from services.chassis.tables import empty_list, refers_to, text_enum
 from services.handover.domain.base import SCHEMA, Row
 from services.handover.domain.customer import Source
 
@@ -129,8 +129,8 @@ class Handover(Row, table=True):
 
     customer_id: UUID
     title: str
-    engagement_type: EngagementType = Field(sa_type=text_enum(EngagementType, "engagement_type"))  # type: ignore[call-overload]
-    source: Source = Field(default=Source.manual, sa_type=text_enum(Source, "source"))  # type: ignore[call-overload]
+    engagement_type: EngagementType = Field(sa_type=text_enum(EngagementType, "engagement_type"))
+    source: Source = Field(default=Source.manual, sa_type=text_enum(Source, "source"))
     external_id: str | None = None
     stage_raw: str | None = None
     is_won: bool = False
@@ -146,13 +146,15 @@ class Handover(Row, table=True):
     assessment: str | None = None
     recommendation: str | None = None
     out_of_scope: str | None = None
-    risk: Risk = Field(default=Risk.green, sa_type=text_enum(Risk, "risk"))  # type: ignore[call-overload]
-    state: State = Field(default=State.draft, sa_type=text_enum(State, "state"))  # type: ignore[call-overload]
-    gaps: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSONB)
+    risk: Risk = Field(default=Risk.green, sa_type=text_enum(Risk, "risk"))
+    state: State = Field(default=State.draft, sa_type=text_enum(State, "state"))
+    gaps: list[dict[str, Any]] = Field(default_factory=empty_list, sa_type=JSONB)
     cancelled_reason: str | None = None
-    submitted_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))  # type: ignore[call-overload]
-    accepted_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))  # type: ignore[call-overload]
-    completed_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))  # type: ignore[call-overload]
+    submitted_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+    accepted_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+    completed_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+    # What the CRM said last, so that an import changes what changed there and nothing else (deal_import.py).
+    imported: dict[str, Any] | None = Field(default=None, sa_type=JSONB)
 
     # --- questions
 
@@ -187,6 +189,41 @@ class Handover(Row, table=True):
                 state=self.state,
             )
 
+    def require_writer(self, caller: Caller) -> None:
+        """Refuse whoever may not write what was said, and everybody once it was submitted."""
+        self.require_seller_or_manager(caller)
+        self.require_writable()
+
+    def require_delivering(self, caller: Caller) -> None:
+        """Refuse anyone but the lead, and any time but that of delivery."""
+        self.require_lead(caller)
+        if self.state is not State.in_delivery:
+            raise IllegalMove(
+                "The handover is {state}, not in delivery.",
+                state=self.state,
+                allowed=moves_from(self.state),
+            )
+
+    def require_mover(self, move: Move, caller: Caller) -> None:
+        """Refuse with `Forbidden` whoever may not make this move."""
+        match move:
+            case Move.submit:
+                self.require_seller(caller)
+            case Move.claim:
+                self._require_claimer(caller)
+            case Move.cancel:
+                self.require_seller_or_manager(caller)
+            case _:
+                self.require_lead(caller)
+
+    def _require_claimer(self, caller: Caller) -> None:
+        if self.is_sold_by(caller):
+            raise Forbidden("The seller cannot take over their own handover.")
+        if self.delivery_lead_id is None:
+            caller.require(Role.delivery)
+        elif not self.is_led_by(caller):
+            raise Forbidden("Another delivery lead is named.")
+
     # --- verbs
 
     def revise(self, changes: Mapping[str, Any], caller: Caller) -> None:
@@ -214,26 +251,18 @@ class Handover(Row, table=True):
 
     def submit(self, caller: Caller, now: datetime) -> None:
         """Hand it in. The missing list must be empty (completeness.py)."""
-        self.require_seller(caller)
-        self._move(Move.submit)
+        self._move(Move.submit, caller)
         self.submitted_at = now
         self.gaps = []
 
     def claim(self, caller: Caller) -> None:
         """Take it into review: the named lead, or anyone who delivers if none is named."""
-        if self.is_sold_by(caller):
-            raise Forbidden("The seller cannot take over their own handover.")
-        if self.delivery_lead_id is None:
-            caller.require(Role.delivery)
-        elif not self.is_led_by(caller):
-            raise Forbidden("Another delivery lead is named.")
-        self._move(Move.claim)
+        self._move(Move.claim, caller)
         self.delivery_lead_id = caller.person_id
 
     def return_(self, caller: Caller, gaps: Sequence[Gap]) -> None:
         """Give it back to the seller, naming what is missing."""
-        self.require_lead(caller)
-        self._move(Move.return_)
+        self._move(Move.return_, caller)
         if not gaps:
             raise Invalid(
                 "Name at least one gap.", errors=[FieldError("/gaps", "This is required.")]
@@ -241,32 +270,27 @@ class Handover(Row, table=True):
         self.gaps = [{"what": gap.what, "why": gap.why} for gap in gaps]
 
     def accept(self, caller: Caller, now: datetime) -> None:
-        """Take it over. Every live promise must be read back (promise.py)."""
-        self.require_lead(caller)
-        self._move(Move.accept)
+        """Take it over. Every live promise must be read back (guards.py)."""
+        self._move(Move.accept, caller)
         self.accepted_at = now
 
     def start(self, caller: Caller) -> None:
         """Begin to deliver: only what was won."""
-        self.require_lead(caller)
-        self.require_move(Move.start)
+        self._move(Move.start, caller)
         if not self.is_won:
             raise IllegalMove(
                 "The deal is not won yet.",
-                allowed=[move for move in moves_from(self.state) if move is not Move.start],
+                allowed=[move for move in moves_from(State.accepted) if move is not Move.start],
             )
-        self._move(Move.start)
 
     def complete(self, caller: Caller, now: datetime) -> None:
-        """End the delivery. Every accepted promise must have its outcome (promise.py)."""
-        self.require_lead(caller)
-        self._move(Move.complete)
+        """End the delivery. Every promise must have its outcome (guards.py)."""
+        self._move(Move.complete, caller)
         self.completed_at = now
 
     def cancel(self, caller: Caller, reason: str) -> None:
         """Call it off before delivery starts."""
-        self.require_seller_or_manager(caller)
-        self._move(Move.cancel)
+        self._move(Move.cancel, caller)
         self.cancelled_reason = reason
 
     def require_move(self, move: Move) -> None:
@@ -280,6 +304,7 @@ class Handover(Row, table=True):
                 allowed=moves_from(self.state),
             )
 
-    def _move(self, move: Move) -> None:
+    def _move(self, move: Move, caller: Caller) -> None:
+        self.require_mover(move, caller)
         self.require_move(move)
         self.state = MOVES[move][1]

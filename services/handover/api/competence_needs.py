@@ -1,0 +1,156 @@
+"""Competence needs of a handover: what people must be able to do, how many, and when."""
+
+from datetime import date
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import Query, Request
+from pydantic import BaseModel, Field, create_model
+from starlette.responses import Response
+
+from services.chassis.database import load, reader_of
+from services.chassis.events import changes, record
+from services.chassis.fields import Body, Key, Moment, Prose
+from services.chassis.pages import PageQuery
+from services.chassis.reads import Read
+from services.chassis.web import CallerDep, MatchDep, ReaderDep, SessionDep, concept, found, listed
+from services.handover import events
+from services.handover.api.handovers import HANDOVERS
+from services.handover.domain.competence import HIGHEST_LEVEL, LOWEST_LEVEL, CompetenceNeed
+from services.handover.domain.contents import load_part
+from services.handover.domain.handover import Handover
+
+router = concept("competence needs")
+_LIST = "/handovers/{handover_id}/competence-needs"
+_ONE = _LIST + "/{need_id}"
+
+# `from` is a word of the language, so a class cannot spell it.
+_PERIOD: Any = {"from": (date | None, ...), "to": (date | None, ...)}
+Period: Any = create_model("Period", **_PERIOD)
+
+
+class CompetenceNeedOut(Period):
+    """So many people with a competence at a level or above."""
+
+    id: UUID
+    organization_id: UUID
+    created_at: Moment
+    updated_at: Moment
+    version: int
+    handover_id: UUID
+    competence: str
+    level: int
+    headcount: int
+    why: str | None
+
+
+class CompetenceNeedPage(BaseModel):
+    items: list[CompetenceNeedOut]
+    next: str | None
+
+
+Level = Annotated[int, Field(ge=LOWEST_LEVEL, le=HIGHEST_LEVEL)]
+Headcount = Annotated[int, Field(ge=1, le=1000)]
+
+
+class CompetenceNeedFields(Body):
+    headcount: Headcount = 1
+    starts_on: date | None = Field(None, alias="from", examples=["2026-11-22"])
+    ends_on: date | None = Field(None, alias="to", examples=["2027-03-31"])
+    why: Prose | None = None
+
+
+class NewCompetenceNeed(CompetenceNeedFields):
+    """A need to be."""
+
+    competence: Key = Field(examples=["data-migration"])
+    level: Level = Field(examples=[3])
+
+
+class CompetenceNeedPatch(CompetenceNeedFields):
+    """JSON Merge Patch of a need."""
+
+    competence: Key = Field(default="")
+    level: Level = LOWEST_LEVEL
+
+
+_n = CompetenceNeed.__table__.c  # type: ignore[attr-defined]
+COMPETENCE_NEEDS = Read(
+    CompetenceNeedOut,
+    CompetenceNeed,
+    columns={"from": _n.starts_on, "to": _n.ends_on},
+    filters=["handover_id"],
+)
+
+
+@router.post(
+    _LIST, status_code=201, response_model=CompetenceNeedOut, summary="Name a competence need"
+)
+async def create_competence_need(
+    handover_id: UUID, body: NewCompetenceNeed, caller: CallerDep, session: SessionDep
+) -> Response:
+    """The seller or a manager, until the handover is submitted."""
+    handover = await load(session, Handover, handover_id)
+    handover.require_writer(caller)
+    need = CompetenceNeed(
+        organization_id=caller.organization_id, handover_id=handover_id, **body.model_dump()
+    )
+    need.check_sound()
+    session.add(need)
+    record(session, events.competence_need_created(need))
+    await session.flush()
+    return found(
+        await COMPETENCE_NEEDS.one(reader_of(session), need.id),
+        status=201,
+        location=f"/v1/handovers/{handover_id}/competence-needs/{need.id}",
+    )
+
+
+@router.get(_LIST, response_model=CompetenceNeedPage, summary="List competence needs")
+async def list_competence_needs(
+    handover_id: UUID, query: Annotated[PageQuery, Query()], request: Request, reader: ReaderDep
+) -> Response:
+    """Newest first."""
+    await HANDOVERS.require(reader, handover_id)
+    return listed(await COMPETENCE_NEEDS.page(reader, query, handover_id=handover_id), request)
+
+
+@router.get(_ONE, response_model=CompetenceNeedOut, summary="Get a competence need")
+async def get_competence_need(handover_id: UUID, need_id: UUID, reader: ReaderDep) -> Response:
+    """One need with its ETag."""
+    return found(await COMPETENCE_NEEDS.one(reader, need_id, handover_id=handover_id))
+
+
+@router.patch(_ONE, response_model=CompetenceNeedOut, summary="Change a competence need")
+async def change_competence_need(
+    handover_id: UUID,
+    need_id: UUID,
+    body: CompetenceNeedPatch,
+    caller: CallerDep,
+    match: MatchDep,
+    session: SessionDep,
+) -> Response:
+    """JSON Merge Patch; If-Match is required. Until the handover is submitted."""
+    handover = await load(session, Handover, handover_id)
+    need = await load_part(session, CompetenceNeed, handover_id, need_id)
+    handover.require_writer(caller)
+    match.check(need.version)
+    need.sqlmodel_update(body.model_dump(exclude_unset=True))
+    need.check_sound()
+    record(session, events.competence_need_changed(need, *changes(need)))
+    await session.flush()
+    return found(await COMPETENCE_NEEDS.one(reader_of(session), need.id))
+
+
+@router.delete(_ONE, status_code=204, summary="Take a competence need off")
+async def delete_competence_need(
+    handover_id: UUID, need_id: UUID, caller: CallerDep, match: MatchDep, session: SessionDep
+) -> Response:
+    """If-Match is required. Until the handover is submitted."""
+    handover = await load(session, Handover, handover_id)
+    need = await load_part(session, CompetenceNeed, handover_id, need_id)
+    handover.require_writer(caller)
+    match.check(need.version)
+    record(session, events.competence_need_deleted(need))
+    await session.delete(need)
+    return Response(status_code=204)

@@ -1,0 +1,192 @@
+"""How a handover moves on: each move is a noun that is created. And how ready it is."""
+
+from collections.abc import Awaitable, Callable
+from typing import Literal
+from uuid import UUID
+
+import orjson
+from fastapi import Request
+from pydantic import BaseModel, Field
+from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.responses import Response
+
+from services.chassis.database import load, reader_of
+from services.chassis.events import changes, record
+from services.chassis.fields import Body, Line, Prose
+from services.chassis.language import translate
+from services.chassis.web import CallerDep, NowDep, SessionDep, concept, found, language_of
+from services.handover import events
+from services.handover.api.handovers import HANDOVERS, HandoverOut
+from services.handover.domain.completeness import Item, missing_in, require_complete
+from services.handover.domain.contents import contents_of, parts_of, reviewed_of
+from services.handover.domain.guards import (
+    against_acceptance,
+    against_completion,
+    allowed_moves,
+    require_no,
+)
+from services.handover.domain.handover import Gap, Handover, Move
+from services.handover.domain.promise import Promise
+
+router = concept("handovers")
+_PATH = "/handovers/{handover_id}"
+
+
+class Return(Body):
+    """Why it goes back."""
+
+    gaps: list["NewGap"] = Field(min_length=1, max_length=50)
+
+
+class NewGap(Body):
+    """Something that is missing."""
+
+    what: Line = Field(min_length=1, examples=["planned_start"])
+    why: Prose = Field(examples=["The shops close for stock-taking in week 2."])
+
+
+class Cancellation(Body):
+    """Why it is called off."""
+
+    reason: Prose
+
+
+class MissingOut(BaseModel):
+    """A gap of the missing list."""
+
+    item: Item
+    pointer: str = Field(examples=["/planned_start"])
+    reason: Literal["missing", "placeholder"]
+    detail: str
+
+
+class Readiness(BaseModel):
+    """What is missing, how much was declared unknown, and which moves the caller can make now."""
+
+    ready: bool
+    missing: list[MissingOut]
+    unknowns: int = Field(examples=[1])
+    allowed: list[Move]
+
+
+Guard = Callable[[AsyncSession, Handover], Awaitable[None]]
+
+
+async def _moved(
+    session: AsyncSession,
+    handover_id: UUID,
+    verb: str,
+    move: Callable[[Handover], None],
+    guard: Guard | None = None,
+) -> Response:
+    """Move a handover, say so, and show it.
+
+    The guard is asked last: who may and when come before what is missing. Its refusal undoes the move.
+    """
+    handover = await load(session, Handover, handover_id)
+    move(handover)
+    if guard is not None:
+        await guard(session, handover)
+    record(session, events.handover_moved(verb, handover, *changes(handover)))
+    await session.flush()
+    return found(await HANDOVERS.one(reader_of(session), handover.id))
+
+
+async def _complete_enough(session: AsyncSession, handover: Handover) -> None:
+    require_complete(await contents_of(session, handover))
+
+
+async def _read_back(session: AsyncSession, handover: Handover) -> None:
+    promises = await parts_of(session, Promise, handover.id)
+    reviewed = await reviewed_of(session, handover.id)
+    require_no(against_acceptance(handover, promises, reviewed))
+
+
+async def _looked_back_on(session: AsyncSession, handover: Handover) -> None:
+    require_no(against_completion(await parts_of(session, Promise, handover.id)))
+
+
+@router.get(_PATH + "/readiness", response_model=Readiness, summary="What is missing")
+async def get_readiness(
+    handover_id: UUID, caller: CallerDep, request: Request, session: SessionDep
+) -> Response:
+    """The missing list of its engagement type, and the moves that the caller can make now."""
+    handover = await load(session, Handover, handover_id, lock=False)
+    contents = await contents_of(session, handover)
+    reviewed = await reviewed_of(session, handover_id)
+    missing = missing_in(contents)
+    language = language_of(request)
+    body = {
+        "ready": not missing,
+        "missing": [
+            {
+                "item": gap.item,
+                "pointer": gap.error.pointer,
+                "reason": gap.reason,
+                "detail": translate(language, gap.error.template, gap.error.params),
+            }
+            for gap in missing
+        ],
+        "unknowns": len(contents.unknowns),
+        "allowed": allowed_moves(contents, reviewed, caller),
+    }
+    return Response(orjson.dumps(body), media_type="application/json")
+
+
+@router.post(_PATH + "/submission", response_model=HandoverOut, summary="Hand it in")
+async def submit_handover(
+    handover_id: UUID, caller: CallerDep, now: NowDep, session: SessionDep
+) -> Response:
+    """The seller, once everything on the missing list is filled in or declared unknown; else 422 with `missing`."""
+    return await _moved(
+        session, handover_id, "submitted", lambda h: h.submit(caller, now), _complete_enough
+    )
+
+
+@router.post(_PATH + "/claim", response_model=HandoverOut, summary="Take it into review")
+async def claim_handover(handover_id: UUID, caller: CallerDep, session: SessionDep) -> Response:
+    """The named lead, or anyone with the delivery role if none is named."""
+    return await _moved(session, handover_id, "claimed", lambda h: h.claim(caller))
+
+
+@router.post(_PATH + "/return", response_model=HandoverOut, summary="Give it back")
+async def return_handover(
+    handover_id: UUID, body: Return, caller: CallerDep, session: SessionDep
+) -> Response:
+    """The lead names at least one gap."""
+    gaps = [Gap(gap.what, gap.why) for gap in body.gaps]
+    return await _moved(session, handover_id, "returned", lambda h: h.return_(caller, gaps))
+
+
+@router.post(_PATH + "/acceptance", response_model=HandoverOut, summary="Take it over")
+async def accept_handover(
+    handover_id: UUID, caller: CallerDep, now: NowDep, session: SessionDep
+) -> Response:
+    """The lead, never the seller, once every live promise is read back, none is declined, and no change has overtaken one."""
+    return await _moved(
+        session, handover_id, "accepted", lambda h: h.accept(caller, now), _read_back
+    )
+
+
+@router.post(_PATH + "/start", response_model=HandoverOut, summary="Begin to deliver")
+async def start_handover(handover_id: UUID, caller: CallerDep, session: SessionDep) -> Response:
+    """The lead, once the deal is won."""
+    return await _moved(session, handover_id, "started", lambda h: h.start(caller))
+
+
+@router.post(_PATH + "/completion", response_model=HandoverOut, summary="End the delivery")
+async def complete_handover(
+    handover_id: UUID, caller: CallerDep, now: NowDep, session: SessionDep
+) -> Response:
+    """The lead, once every promise is kept, broken or released."""
+    return await _moved(
+        session, handover_id, "completed", lambda h: h.complete(caller, now), _looked_back_on
+    )
+
+
+@router.post(_PATH + "/cancellation", response_model=HandoverOut, summary="Call it off")
+async def cancel_handover(
+    handover_id: UUID, body: Cancellation, caller: CallerDep, session: SessionDep
+) -> Response:
+    """The seller or a manager, with a reason, before delivery starts."""
+    return await _moved(session, handover_id, "cancelled", lambda h: h.cancel(caller, body.reason))

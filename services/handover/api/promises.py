@@ -1,0 +1,319 @@
+"""Promises: what the customer was told. Written by the seller, superseded once the handover was submitted."""
+
+from datetime import date
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import Query, Request
+from pydantic import BaseModel, Field
+from sqlalchemy import Date, Uuid, bindparam, or_, select
+from sqlalchemy.orm import aliased
+from starlette.responses import Response
+
+from services.chassis.database import load, reader_of
+from services.chassis.events import changes, record
+from services.chassis.fields import Body, Line, Moment, Prose
+from services.chassis.pages import PageQuery
+from services.chassis.reads import Read
+from services.chassis.web import (
+    CallerDep,
+    MatchDep,
+    NowDep,
+    ReaderDep,
+    RuntimeDep,
+    SessionDep,
+    concept,
+    found,
+    listed,
+)
+from services.handover import events
+from services.handover.api.handovers import HANDOVERS
+from services.handover.domain.base import directory
+from services.handover.domain.completeness import require_answer
+from services.handover.domain.contents import load_part, require_parts
+from services.handover.domain.handover import Handover
+from services.handover.domain.log import LogEntry
+from services.handover.domain.promise import (
+    Channel,
+    Feasibility,
+    Promise,
+    PromiseKind,
+    PromiseOutcome,
+    PromiseState,
+)
+from services.handover.domain.superseding import (
+    require_deletable,
+    require_offerable,
+    supersede,
+    void_read_back,
+)
+
+router = concept("promises")
+_LIST = "/handovers/{handover_id}/promises"
+_ONE = _LIST + "/{promise_id}"
+
+
+class PromiseOut(BaseModel):
+    """A promise."""
+
+    id: UUID
+    organization_id: UUID
+    created_at: Moment
+    updated_at: Moment
+    version: int
+    handover_id: UUID
+    statement: str
+    kind: PromiseKind
+    channel: Channel
+    said_by: UUID
+    said_on: date
+    said_to: str | None
+    due_on: date | None
+    done_when: str
+    evidence: list[UUID]
+    customer_validated: bool
+    feasibility: Feasibility
+    supersedes: UUID | None
+    superseded_by: UUID | None
+    state: PromiseState
+    outcome_note: str | None
+    outcome_at: Moment | None
+
+
+class PromisePage(BaseModel):
+    items: list[PromiseOut]
+    next: str | None
+
+
+class PromiseFields(Body):
+    said_to: Line | None = Field(None, description="Who at the customer heard it.")
+    due_on: date | None = Field(None, examples=["2026-11-22"])
+    evidence: list[UUID] = Field(
+        default_factory=list, max_length=50, description="Entries of this handover's log."
+    )
+    customer_validated: bool = Field(
+        False, description="Whether the customer agreed to these words."
+    )
+    feasibility: Feasibility = Feasibility.unreviewed
+
+
+class NewPromise(PromiseFields):
+    """A promise to be."""
+
+    statement: Prose = Field(examples=["All 42 shops can take cards on the first day."])
+    kind: PromiseKind
+    channel: Channel
+    said_by: UUID = Field(description="The colleague who said it.")
+    said_on: date = Field(examples=["2026-10-01"])
+    done_when: Prose = Field(
+        description="How the customer will judge it.",
+        examples=["Each shop has sold something by card before noon."],
+    )
+    supersedes: UUID | None = Field(
+        None,
+        description="The promise of this handover whose place it takes. After submission, "
+        "the only way to change one.",
+    )
+
+
+class PromisePatch(PromiseFields):
+    """JSON Merge Patch of a promise."""
+
+    statement: Prose = Field(default="")
+    kind: PromiseKind = PromiseKind.feature
+    channel: Channel = Channel.verbal
+    said_by: UUID = Field(default=UUID(int=0))
+    said_on: date = Field(default=date.min)
+    done_when: Prose = Field(default="")
+
+
+class HandoverPromiseQuery(PageQuery):
+    state: PromiseState | None = None
+    kind: PromiseKind | None = None
+
+
+class PromiseQuery(HandoverPromiseQuery):
+    due_before: date | None = Field(None, description="Due on an earlier day than this.")
+    mine: bool = Field(
+        False, description="Those that the caller made, sold or leads the delivery of."
+    )
+    handover_id: UUID | None = None
+
+
+class Outcome(Body):
+    """What became of a promise."""
+
+    state: PromiseOutcome
+    note: Prose | None = Field(None, description="What happened, in words.")
+    evidence: list[UUID] = Field(
+        default_factory=list,
+        max_length=50,
+        description="Entries of the handover's log; `released` needs the one with the customer's consent.",
+    )
+
+
+_p = Promise.__table__.c  # type: ignore[attr-defined]
+_h = Handover.__table__  # type: ignore[attr-defined]
+_next = aliased(Promise.__table__, name="next_promise")  # type: ignore[attr-defined]
+_me = bindparam("mine", type_=Uuid)
+PROMISES = Read(
+    PromiseOut,
+    Promise,
+    columns={
+        "superseded_by": select(_next.c.id)
+        .where(_next.c.organization_id == _p.organization_id, _next.c.supersedes == _p.id)
+        .scalar_subquery()
+    },
+    filters=["state", "kind", "handover_id"],
+    conditions={
+        "due_before": _p.due_on < bindparam("due_before", type_=Date),
+        "mine": or_(
+            _p.said_by == _me,
+            select(_h.c.id)
+            .where(
+                _h.c.organization_id == _p.organization_id,
+                _h.c.id == _p.handover_id,
+                or_(_h.c.seller_id == _me, _h.c.delivery_lead_id == _me),
+            )
+            .exists(),
+        ),
+    },
+)
+
+
+@router.post(_LIST, status_code=201, response_model=PromiseOut, summary="Write a promise down")
+async def create_promise(
+    handover_id: UUID,
+    body: NewPromise,
+    caller: CallerDep,
+    now: NowDep,
+    runtime: RuntimeDep,
+    session: SessionDep,
+) -> Response:
+    """The seller or a manager, until the handover is submitted; with `supersedes` until it has ended, by the lead too."""
+    handover = await load(session, Handover, handover_id)
+    require_offerable(handover, caller, body.supersedes)
+    await require_parts(session, LogEntry, handover_id, "/evidence", body.evidence)
+    await directory.require_people(
+        session, runtime.followers["gateway"], {"/said_by": body.said_by}
+    )
+    promise = Promise(
+        organization_id=caller.organization_id,
+        handover_id=handover_id,
+        worded_at=now,
+        **body.model_dump(),
+    )
+    if promise.supersedes is not None:
+        require_answer("/statement", promise.statement)
+        require_answer("/done_when", promise.done_when)
+        replaced = await supersede(session, promise, now)
+        record(session, events.promise_moved("superseded", replaced, *changes(replaced)))
+    session.add(promise)
+    record(session, events.promise_created(promise))
+    await session.flush()
+    return found(
+        await PROMISES.one(reader_of(session), promise.id),
+        status=201,
+        location=f"/v1/handovers/{handover_id}/promises/{promise.id}",
+    )
+
+
+@router.get(_LIST, response_model=PromisePage, summary="List a handover's promises")
+async def list_promises_of_handover(
+    handover_id: UUID,
+    query: Annotated[HandoverPromiseQuery, Query()],
+    request: Request,
+    reader: ReaderDep,
+) -> Response:
+    """Newest first."""
+    await HANDOVERS.require(reader, handover_id)
+    return listed(await PROMISES.page(reader, query, handover_id=handover_id), request)
+
+
+@router.get(_ONE, response_model=PromiseOut, summary="Get a promise of a handover")
+async def get_promise_of_handover(
+    handover_id: UUID, promise_id: UUID, reader: ReaderDep
+) -> Response:
+    """One promise with its ETag."""
+    return found(await PROMISES.one(reader, promise_id, handover_id=handover_id))
+
+
+@router.patch(_ONE, response_model=PromiseOut, summary="Change a promise")
+async def change_promise(
+    handover_id: UUID,
+    promise_id: UUID,
+    body: PromisePatch,
+    caller: CallerDep,
+    match: MatchDep,
+    now: NowDep,
+    runtime: RuntimeDep,
+    session: SessionDep,
+) -> Response:
+    """JSON Merge Patch; If-Match is required. Until the handover is submitted; a read-back of the old words is void."""
+    handover = await load(session, Handover, handover_id)
+    promise = await load_part(session, Promise, handover_id, promise_id)
+    handover.require_writer(caller)
+    match.check(promise.version)
+    given: dict[str, Any] = body.model_dump(exclude_unset=True)
+    await require_parts(session, LogEntry, handover_id, "/evidence", given.get("evidence", []))
+    await directory.require_people(
+        session, runtime.followers["gateway"], {"/said_by": given.get("said_by")}
+    )
+    promise.reword(given, now)
+    await void_read_back(session, promise.id, now)
+    record(session, events.promise_changed(promise, *changes(promise)))
+    await session.flush()
+    return found(await PROMISES.one(reader_of(session), promise.id))
+
+
+@router.delete(_ONE, status_code=204, summary="Take a promise out")
+async def delete_promise(
+    handover_id: UUID, promise_id: UUID, caller: CallerDep, match: MatchDep, session: SessionDep
+) -> Response:
+    """If-Match is required. Until the handover is submitted, and unless the log or a read-back names it."""
+    handover = await load(session, Handover, handover_id)
+    promise = await load_part(session, Promise, handover_id, promise_id)
+    handover.require_writer(caller)
+    match.check(promise.version)
+    await require_deletable(session, promise)
+    record(session, events.promise_deleted(promise))
+    await session.delete(promise)
+    await session.flush()
+    return Response(status_code=204)
+
+
+@router.get("/promises", response_model=PromisePage, summary="List promises")
+async def list_promises(
+    query: Annotated[PromiseQuery, Query()],
+    caller: CallerDep,
+    request: Request,
+    reader: ReaderDep,
+) -> Response:
+    """Of all handovers, newest first."""
+    mine = caller.person_id if query.mine else None
+    return listed(await PROMISES.page(reader, query, mine=mine), request)
+
+
+@router.get("/promises/{promise_id}", response_model=PromiseOut, summary="Get a promise")
+async def get_promise(promise_id: UUID, reader: ReaderDep) -> Response:
+    """One promise with its ETag."""
+    return found(await PROMISES.one(reader, promise_id))
+
+
+@router.post(
+    "/promises/{promise_id}/outcome", response_model=PromiseOut, summary="Say what became of it"
+)
+async def create_promise_outcome(
+    promise_id: UUID, body: Outcome, caller: CallerDep, now: NowDep, session: SessionDep
+) -> Response:
+    """The lead, while the handover is in delivery: kept, broken, or released by the customer."""
+    # The handover first, as everywhere: two orders of locking would wait for one another.
+    handover_id = (await load(session, Promise, promise_id, lock=False)).handover_id
+    handover = await load(session, Handover, handover_id)
+    promise = await load(session, Promise, promise_id)
+    handover.require_delivering(caller)
+    await require_parts(session, LogEntry, handover_id, "/evidence", body.evidence)
+    promise.end(body.state, now, note=body.note, evidence=body.evidence)
+    record(session, events.promise_moved(body.state, promise, *changes(promise)))
+    await session.flush()
+    return found(await PROMISES.one(reader_of(session), promise.id))

@@ -1,0 +1,69 @@
+"""The log of a handover: what happened, said by whom, never edited and never deleted.
+
+A correction is a new entry that names the one it corrects. The database lets the service insert and read, nothing else.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+from enum import StrEnum
+from typing import ClassVar
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, DateTime, Index, Text, Uuid
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlmodel import Field
+
+from services.chassis.tables import refers_to, text_enum
+from services.handover.domain.base import SCHEMA, Row
+
+
+class LogKind(StrEnum):
+    """What kind of thing happened."""
+
+    meeting = "meeting"
+    call = "call"
+    email = "email"
+    decision = "decision"
+    change = "change"
+    risk = "risk"
+    note = "note"
+
+
+class Phase(StrEnum):
+    """When in the life of an engagement."""
+
+    before = "before"
+    during = "during"
+    after = "after"
+
+
+class LogEntry(Row, table=True):
+    """Something that happened. `affects` names promises, `corrects` an earlier entry, both of the same handover."""
+
+    __tablename__: ClassVar[str] = "log_entry"
+    __table_args__ = (
+        refers_to(SCHEMA, "handover", "handover_id"),
+        refers_to(SCHEMA, "log_entry", "corrects"),
+        Index("ix_log_entry_handover", "organization_id", "handover_id", "id"),
+        Index("ix_log_entry_handover_at", "organization_id", "handover_id", "at", "id"),
+        Index("ix_log_entry_corrects", "organization_id", "corrects"),
+        CheckConstraint("char_length(text) >= 1", name="text_given"),
+        CheckConstraint("corrects <> id", name="corrects_another"),
+    )
+
+    handover_id: UUID
+    at: datetime = Field(sa_type=DateTime(timezone=True))
+    author_id: UUID
+    kind: LogKind = Field(sa_type=text_enum(LogKind, "kind"))
+    phase: Phase = Field(sa_type=text_enum(Phase, "phase"))
+    text: str
+    links: list[str] = Field(default_factory=list, sa_type=ARRAY(Text))
+    affects: list[UUID] = Field(default_factory=list, sa_type=ARRAY(Uuid))
+    corrects: UUID | None = None
+
+
+def unresolved_changes(entries: Iterable[LogEntry]) -> list[LogEntry]:
+    """The entries that tell of a change and that no later entry corrects."""
+    known = list(entries)
+    corrected = {entry.corrects for entry in known}
+    return [entry for entry in known if entry.kind is LogKind.change and entry.id not in corrected]

@@ -1,0 +1,124 @@
+"""Handovers and what is in them, made through the API as people make them."""
+
+from typing import Any
+
+import httpx
+
+from tests.conftest import Firm, Person
+
+SAID: dict[str, Any] = {
+    "situation": "The shops change their tills before Easter.",
+    "background": "The old tills lost their supplier in May.",
+    "assessment": "The network in four shops is the risk, not the tills.",
+    "recommendation": "Visit the four shops in the first week.",
+    "out_of_scope": "The web shop.",
+    "planned_start": "2026-12-01",
+    "planned_end": "2027-03-31",
+    "amount": {"amount": "1250000.00", "currency": "NOK"},
+    "is_won": True,
+}
+
+
+def made(response: httpx.Response, status: int = 201) -> dict[str, Any]:
+    """The body of an answer that had to succeed."""
+    assert response.status_code == status, response.text
+    body: dict[str, Any] = response.json()
+    return body
+
+
+async def customer(person: Person, **fields: Any) -> dict[str, Any]:
+    return made(await person.post("/v1/customers", {"name": "Brød og Hjørne", **fields}))
+
+
+async def draft(firm: Firm, **fields: Any) -> dict[str, Any]:
+    """A handover of which nothing is known but what it is called."""
+    if "customer_id" not in fields:
+        fields["customer_id"] = (await customer(firm.seller))["id"]
+    given = {"title": "Self-service tills", "engagement_type": "fixed_price", **fields}
+    return made(await firm.seller.post("/v1/handovers", given))
+
+
+async def promise(
+    firm: Firm, handover: dict[str, Any], *, by: Person | None = None, **fields: Any
+) -> dict[str, Any]:
+    given = {
+        "statement": "All 42 shops take cards on the first day.",
+        "kind": "feature",
+        "channel": "meeting",
+        "said_by": str(firm.seller.id),
+        "said_on": "2026-10-01",
+        "done_when": "Each shop has sold something by card before noon.",
+        **fields,
+    }
+    path = f"/v1/handovers/{handover['id']}/promises"
+    return made(await (by or firm.seller).post(path, given))
+
+
+async def stakeholder(firm: Firm, handover: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    given = {"name": "Randi Fjellheim", "role": "economic_buyer", **fields}
+    return made(await firm.seller.post(f"/v1/handovers/{handover['id']}/stakeholders", given))
+
+
+async def need(firm: Firm, handover: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    given = {"competence": "tills", "level": 2, **fields}
+    return made(await firm.seller.post(f"/v1/handovers/{handover['id']}/competence-needs", given))
+
+
+async def logged(person: Person, handover: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    given = {
+        "at": "2026-11-02T10:00:00+01:00",
+        "kind": "meeting",
+        "phase": "before",
+        "text": "Randi wants the tills before Easter.",
+        **fields,
+    }
+    return made(await person.post(f"/v1/handovers/{handover['id']}/log", given))
+
+
+async def move(
+    person: Person, handover: dict[str, Any], noun: str, body: Any = None
+) -> dict[str, Any]:
+    return made(await person.post(f"/v1/handovers/{handover['id']}/{noun}", body), 200)
+
+
+async def complete_draft(firm: Firm, promises: int = 1, **fields: Any) -> dict[str, Any]:
+    """A draft with nothing missing."""
+    handover = await draft(firm, **{**SAID, **fields})
+    await stakeholder(firm, handover)
+    for number in range(promises):
+        await promise(firm, handover, statement=f"Promise number {number + 1} is kept.")
+    return handover
+
+
+async def in_review(firm: Firm, promises: int = 1, **fields: Any) -> dict[str, Any]:
+    """Submitted and claimed by the lead."""
+    handover = await complete_draft(firm, promises, **fields)
+    await move(firm.seller, handover, "submission")
+    return await move(firm.lead, handover, "claim")
+
+
+async def promises_of(firm: Firm, handover: dict[str, Any]) -> list[dict[str, Any]]:
+    """Oldest first."""
+    page = made(await firm.seller.get(f"/v1/handovers/{handover['id']}/promises", sort="id"), 200)
+    items: list[dict[str, Any]] = page["items"]
+    return items
+
+
+async def read_back(
+    person: Person, promise: dict[str, Any], stance: str = "promise", **fields: Any
+) -> httpx.Response:
+    path = f"/v1/handovers/{promise['handover_id']}/promises/{promise['id']}/read-backs"
+    given = {"restated": "Every shop can take a card that morning.", "stance": stance, **fields}
+    return await person.post(path, given)
+
+
+async def accepted(firm: Firm, promises: int = 1, **fields: Any) -> dict[str, Any]:
+    handover = await in_review(firm, promises, **fields)
+    for one in await promises_of(firm, handover):
+        made(await read_back(firm.lead, one))
+    return await move(firm.lead, handover, "acceptance")
+
+
+async def in_delivery(firm: Firm, promises: int = 1, **fields: Any) -> dict[str, Any]:
+    handover = await accepted(firm, promises, **fields)
+    return await move(firm.lead, handover, "start")
