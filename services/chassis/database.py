@@ -33,6 +33,9 @@ GONE = (
     asyncpg.TooManyConnectionsError,
 )
 
+# A value that asyncpg cannot send as the type of its parameter: an InterfaceError by descent, but nothing went away.
+UNFIT: type[Exception] = asyncpg.exceptions._base.DataError
+
 
 @dataclass(frozen=True, slots=True)
 class Reader:
@@ -110,7 +113,11 @@ class Database:
             except BaseException as error:
                 await _roll_back(connection, driver, error)
                 raise
+        except UNFIT:
+            raise
         except (exc.InterfaceError, exc.OperationalError, *GONE) as error:
+            if isinstance(_cause_of(error), UNFIT):
+                raise
             raise Unavailable("The database does not answer.") from error
         finally:
             await connection.close()
@@ -135,6 +142,11 @@ class Database:
                     return connection, driver
         except (exc.TimeoutError, exc.DBAPIError, TimeoutError, *GONE) as error:
             raise Unavailable("The database does not answer.") from error
+
+
+def _cause_of(error: BaseException) -> BaseException | None:
+    """The driver's own error beneath SQLAlchemy's."""
+    return getattr(getattr(error, "orig", None), "__cause__", None)
 
 
 async def _roll_back(connection: AsyncConnection, driver: Connection, error: BaseException) -> None:

@@ -63,7 +63,9 @@ def configure_logging(settings: Settings) -> None:
         processors = [*shared, structlog.processors.format_exc_info, _as_json]
         factory: Any = structlog.BytesLoggerFactory(sys.stderr.buffer)
     else:
-        processors = [*shared, structlog.dev.ConsoleRenderer()]
+        # Plain tracebacks: the default shows every local, keys and tokens among them.
+        plain = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+        processors = [*shared, plain]
         factory = structlog.PrintLoggerFactory(sys.stderr)
     structlog.configure(
         processors=processors,
@@ -95,7 +97,9 @@ def _write_line(fields: dict[str, Any]) -> None:
     if _LINES.straight is not None:
         _LINES.straight.write(orjson.dumps(fields) + b"\n")
     elif _LINES.shown:
-        log.info(**{k: v for k, v in fields.items() if k not in ("level", "timestamp", "request_id")})
+        log.info(
+            **{k: v for k, v in fields.items() if k not in ("level", "timestamp", "request_id")}
+        )
 
 
 class Telemetry:

@@ -6,13 +6,14 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from importlib.metadata import version
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 from urllib.parse import parse_qsl, urlencode
 
 import asyncpg
 import orjson
 import structlog
 from fastapi import APIRouter, Depends, FastAPI, Query, Request
+from fastapi._compat import ModelField
 from fastapi.dependencies.models import Dependant
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
@@ -21,11 +22,13 @@ from pydantic import BaseModel
 from sqlalchemy import exc
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.chassis import errors, problems
 from services.chassis.caller import Caller, Follower
-from services.chassis.database import GONE, Database, Reader, reader_of
+from services.chassis.database import GONE, UNFIT, Database, Reader, reader_of
 from services.chassis.documents import describe
 from services.chassis.errors import DomainError, FieldError, Invalid, Unauthenticated
 from services.chassis.events import Cursor, read_feed, settle, store_recorded
@@ -181,16 +184,26 @@ def keep_instead(request: Request, body: bytes) -> None:
 
 
 class Route(APIRoute):
-    """Refuses unknown query parameters and answers repeated POSTs once (`Idempotency-Key`)."""
+    """Refuses unknown query parameters and too large bodies, and answers repeated POSTs once (`Idempotency-Key`)."""
+
+    takes_files: ClassVar[bool] = False
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not (self.methods or set()) <= {"GET"}:
+            self.app = _within_limit(self.app, takes_files=self.takes_files)
 
     def get_route_handler(self) -> Callable[[Request], Any]:
         handle = super().get_route_handler()
         known = frozenset(_query_names(self.dependant))
+        form_fields = frozenset(_names(self.dependant.body_params))
         is_post = "POST" in (self.methods or ())
 
         async def strict(request: Request) -> Response:
             if request.scope["query_string"]:
                 _refuse_unknown(request, known)
+            if self.takes_files:
+                await _refuse_unknown_parts(request, form_fields)
             if not is_post:
                 return await handle(request)
             key = request.headers.get("idempotency-key")
@@ -202,7 +215,7 @@ class Route(APIRoute):
                 request.scope["path"],
                 request.scope["query_string"],
                 request.headers.get("content-type", ""),
-                await request.body(),
+                await _body_of(request),
             )
             try:
                 response = await handle(request)
@@ -223,23 +236,80 @@ class Route(APIRoute):
         return strict
 
 
+class FileRoute(Route):
+    """Takes files in a form (multipart/form-data), which may be larger than other bodies."""
+
+    takes_files = True
+
+
+def _within_limit(app: ASGIApp, *, takes_files: bool) -> ASGIApp:
+    """`app`, which is not given more of a body than the settings let in."""
+
+    async def limited(scope: Scope, receive: Receive, send: Send) -> None:
+        settings = scope["app"].state.runtime.settings
+        limit = settings.max_import_bytes if takes_files else settings.max_body_bytes
+        announced = next((v for n, v in scope["headers"] if n == b"content-length"), b"0")
+        # Refused before it is read, where it says its length; otherwise as soon as it is too much.
+        if announced.isdigit() and int(announced) > limit:
+            raise HTTPException(413)
+        read = 0
+
+        async def receive_some() -> Message:
+            nonlocal read
+            message = await receive()
+            read += len(message.get("body", b""))
+            if read > limit:
+                raise HTTPException(413)
+            return message
+
+        await app(scope, receive_some, send)
+
+    return limited
+
+
+async def _body_of(request: Request) -> bytes:
+    try:
+        return await request.body()
+    except ClientDisconnect as error:
+        # Nobody reads the answer; it only has to be no mistake of ours.
+        raise HTTPException(400) from error
+
+
+async def _refuse_unknown_parts(request: Request, known: frozenset[str]) -> None:
+    # Read whole before it is taken apart: what an Idempotency-Key stands for is the body.
+    await _body_of(request)
+    wrong = [
+        FieldError("/" + pointer_part(name), "This field does not exist.")
+        for name in dict.fromkeys(await request.form())
+        if name not in known
+    ]
+    if wrong:
+        raise Invalid("The request is not valid.", errors=wrong)
+
+
 def _query_names(dependant: Dependant) -> set[str]:
+    names = _names(dependant.query_params)
+    for inner in dependant.dependencies:
+        names |= _query_names(inner)
+    return names
+
+
+def _names(parameters: Sequence[ModelField]) -> set[str]:
+    """What the parameters are called in a request; a model stands for its fields."""
     names: set[str] = set()
-    for parameter in dependant.query_params:
+    for parameter in parameters:
         annotation = parameter.field_info.annotation
         if isinstance(annotation, type) and issubclass(annotation, BaseModel):
             names |= {f.alias or name for name, f in annotation.model_fields.items()}
         else:
             names.add(parameter.alias)
-    for inner in dependant.dependencies:
-        names |= _query_names(inner)
     return names
 
 
 def _refuse_unknown(request: Request, known: frozenset[str]) -> None:
     pairs = parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True)
     wrong = [
-        FieldError(f"/{name}", "This query parameter does not exist.", where="query")
+        FieldError("/" + pointer_part(name), "This query parameter does not exist.", where="query")
         for name in dict.fromkeys(name for name, _ in pairs)
         if name not in known
     ]
@@ -247,9 +317,9 @@ def _refuse_unknown(request: Request, known: frozenset[str]) -> None:
         raise Invalid("The query is not valid.", errors=wrong)
 
 
-def concept(tag: str) -> APIRouter:
-    """The router of one concept, under `/v1`."""
-    return APIRouter(prefix="/v1", tags=[tag], route_class=Route)
+def concept(tag: str, *, files: bool = False) -> APIRouter:
+    """The router of one concept, under `/v1`; with `files`, of uploads."""
+    return APIRouter(prefix="/v1", tags=[tag], route_class=FileRoute if files else Route)
 
 
 def pages() -> APIRouter:
@@ -296,6 +366,11 @@ _WORDS = {
 }
 
 
+def pointer_part(name: str) -> str:
+    """A name as a part of a JSON Pointer (RFC 6901); half a surrogate pair, which JSON lets in, becomes `?`."""
+    return name.encode("utf-8", "replace").decode().replace("~", "~0").replace("/", "~1")
+
+
 def validation_error(caught: RequestValidationError) -> DomainError:
     """FastAPI's validation errors as ours."""
     found_errors: list[FieldError] = []
@@ -310,7 +385,7 @@ def validation_error(caught: RequestValidationError) -> DomainError:
                 "{reason}",
                 {"reason": str(error["msg"]).removeprefix("Value error, ")},
             )
-        pointer = "".join("/" + str(p).replace("~", "~0").replace("/", "~1") for p in path)
+        pointer = "".join("/" + pointer_part(str(p)) for p in path)
         found_errors.append(FieldError(pointer, template, params, where=str(where)))
     return Invalid("The request is not valid.", errors=found_errors)
 
@@ -328,6 +403,8 @@ def database_error(caught: asyncpg.PostgresError) -> DomainError | None:
             )
         case asyncpg.CheckViolationError():
             return Invalid("A rule of the data forbids it ({constraint}).", constraint=constraint)
+        case asyncpg.DataError():
+            return Invalid("A value is not one that can be stored or looked for.")
         case asyncpg.LockNotAvailableError():
             return errors.InProgress("Somebody else is changing it right now.")
         case (
@@ -357,6 +434,12 @@ async def _on_database_error(request: Request, error: Exception) -> Response:
         known = database_error(cause)
         if known is not None:
             return problems.problem(language_of(request), known)
+    if isinstance(cause, UNFIT):
+        # Mostly a parameter that passed the model and fits no column; a mistake of ours would look the same.
+        log.warning("value_refused", path=request.scope["path"], error=str(cause))
+        return problems.problem(
+            language_of(request), Invalid("A value is not one that can be stored or looked for.")
+        )
     if isinstance(cause, GONE):
         return problems.problem(
             language_of(request), errors.Unavailable("The database does not answer.")
@@ -446,13 +529,13 @@ def create_app(
         redirect_slashes=False,
         # Measured: asking at every request whether somebody traces costs a tenth of a simple one.
         telemetry={"tracing": False, "metrics": False, "logs": False},
-        max_body_size=settings.max_body_bytes,
         exception_handlers={
             DomainError: _on_domain_error,
             RequestValidationError: _on_validation_error,
             HTTPException: _on_http_exception,
             exc.SQLAlchemyError: _on_database_error,
             asyncpg.PostgresError: _on_database_error,
+            asyncpg.InterfaceError: _on_database_error,
             Exception: _on_unexpected,
         },
     )
