@@ -172,6 +172,51 @@ def upgrade() -> None:
         schema="handover",
     )
     op.create_table(
+        "trainable_competence",
+        sa.Column("organization_id", sa.Uuid(), nullable=False),
+        sa.Column("course_id", sa.Uuid(), nullable=False),
+        sa.Column("course_version", sa.Integer(), nullable=False),
+        sa.Column("competence", sa.Text(), nullable=False),
+        sa.Column("level", sa.Integer(), nullable=False),
+        sa.Column("retired", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint(
+            "organization_id", "course_id", "course_version", name=op.f("pk_trainable_competence")
+        ),
+        schema="handover",
+    )
+    op.create_index(
+        "ix_trainable_competence",
+        "trainable_competence",
+        ["organization_id", "competence"],
+        unique=False,
+        schema="handover",
+    )
+    op.create_table(
+        "trained_person",
+        sa.Column("organization_id", sa.Uuid(), nullable=False),
+        sa.Column("competence", sa.Text(), nullable=False),
+        sa.Column("person_id", sa.Uuid(), nullable=False),
+        sa.Column("course_id", sa.Uuid(), nullable=False),
+        sa.Column("level", sa.Integer(), nullable=False),
+        sa.Column("since", sa.Date(), nullable=False),
+        sa.Column("until", sa.Date(), nullable=True),
+        sa.PrimaryKeyConstraint(
+            "organization_id",
+            "competence",
+            "person_id",
+            "course_id",
+            name=op.f("pk_trained_person"),
+        ),
+        schema="handover",
+    )
+    op.create_index(
+        "ix_trained_person_person",
+        "trained_person",
+        ["organization_id", "person_id"],
+        unique=False,
+        schema="handover",
+    )
+    op.create_table(
         "handover",
         sa.Column("organization_id", sa.Uuid(), nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -798,6 +843,8 @@ def upgrade() -> None:
     protect("handover", "customer")
     protect("handover", "person")
     protect("handover", "team")
+    protect("handover", "trainable_competence")
+    protect("handover", "trained_person")
     protect("handover", "handover")
     protect("handover", "competence_need")
     protect("handover", "log_entry", APPEND_ONLY)

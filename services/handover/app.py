@@ -10,6 +10,7 @@ from services.chassis.settings import Settings
 from services.chassis.web import Service, create_app
 from services.handover.api import (
     competence_needs,
+    coverage,
     customers,
     handovers,
     log_entries,
@@ -35,6 +36,7 @@ SERVICE = Service(
         log_entries.router,
         unknowns.router,
         competence_needs.router,
+        coverage.router,
     ],
     follows=FOLLOWS,
 )
