@@ -8,7 +8,7 @@ from services.chassis.internal_token import Clock, utc_now
 from services.chassis.runtime import Neighbours
 from services.chassis.settings import Settings
 from services.chassis.web import Service, create_app
-from services.onboarding.api import courses, curricula, tools
+from services.onboarding.api import assigning, assignments, courses, curricula, tools, training
 from services.onboarding.listeners import FOLLOWS
 
 SERVICE = Service(
@@ -19,6 +19,9 @@ SERVICE = Service(
         tools.router,
         courses.router,
         curricula.router,
+        assigning.router,
+        assignments.router,
+        training.router,
     ],
     follows=FOLLOWS,
 )

@@ -209,6 +209,12 @@ class Assignment(Row, table=True):
         self._move(Move.suspend)
         self.suspension, self.reason = cause, reason
 
+    def resume_by_hand(self, today: date, reason: str | None) -> None:
+        """Go on because somebody asks for it; of somebody inactive it goes on when they are back."""
+        if self.suspension is Suspension.inactive:
+            raise Conflict("The person is not active; it goes on by itself when they are back.")
+        self.resume(today, reason)
+
     def resume(self, today: date, reason: str | None) -> None:
         """Go on where it was left."""
         self.require_move(Move.resume)

@@ -34,6 +34,13 @@ class Item:
     competence: str | None = None
     level: int | None = None
 
+    @property
+    def grants(self) -> dict[str, Any] | None:
+        """The competence that it gives, and its level from 1 to 5."""
+        if self.competence is None:
+            return None
+        return {"competence": self.competence, "level": self.level}
+
 
 @dataclass(frozen=True, slots=True)
 class CourseSet:

@@ -1,0 +1,434 @@
+"""Assignments as they are read and moved: who learns what by when, and how far they have come."""
+
+from collections.abc import Callable
+from datetime import date
+from typing import Annotated, Any
+from uuid import UUID
+
+import orjson
+from fastapi import Path, Query, Request
+from pydantic import BaseModel, Field
+from sqlalchemy import (
+    Boolean,
+    Date,
+    Text,
+    bindparam,
+    case,
+    cast,
+    func,
+    literal_column,
+    select,
+)
+from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.responses import Response
+
+from services.chassis.caller import Role
+from services.chassis.database import Reader, load, organization_of, reader_of
+from services.chassis.events import changes, record
+from services.chassis.fields import Body, Key, Moment, Prose
+from services.chassis.pages import PageQuery
+from services.chassis.reads import Found, Read
+from services.chassis.web import (
+    CallerDep,
+    NowDep,
+    ReaderDep,
+    SessionDep,
+    concept,
+    found,
+    listed,
+)
+from services.onboarding import events
+from services.onboarding.api.courses import GrantOut
+from services.onboarding.api.curricula import SetOut
+from services.onboarding.domain.assignment import (
+    STEERING,
+    UNDER_WAY,
+    Assignment,
+    DueKind,
+    ItemCompletion,
+    State,
+)
+from services.onboarding.domain.base import directory
+from services.onboarding.domain.course_set import CourseSet, Rule, minutes_left, next_item
+from services.onboarding.domain.curriculum import Curriculum, CurriculumVersion, course_sets
+from services.onboarding.domain.learning_rights import (
+    require_may_see_person,
+    require_may_see_team,
+)
+
+router = concept("assignments")
+
+
+class SourceOut(BaseModel):
+    """Who wanted it."""
+
+    kind: str
+    person_id: UUID
+    at: Moment
+
+
+class DueBasisOut(BaseModel):
+    """How the due date was worked out."""
+
+    kind: DueKind
+    days: int | None
+
+
+class AssignmentOut(BaseModel):
+    """An assignment. `state` and `overdue` are as of today (UTC); `curriculum_version` is the number it is on."""
+
+    id: UUID
+    organization_id: UUID
+    created_at: Moment
+    updated_at: Moment
+    version: int
+    person_id: UUID
+    person_name: str | None
+    curriculum_id: UUID
+    curriculum_key: str
+    curriculum_title: str
+    curriculum_version: int
+    state: State
+    starts_on: date | None
+    due_on: date | None
+    due_basis: DueBasisOut | None
+    overdue: bool
+    sources: list[SourceOut]
+    items_done: int
+    minutes: int
+    started_at: Moment | None
+    completed_at: Moment | None
+    reason: str | None
+
+
+class AssignmentPage(BaseModel):
+    items: list[AssignmentOut]
+    next: str | None
+
+
+class ItemOut(BaseModel):
+    """A course in the assignment. `open` says whether it can be completed now."""
+
+    key: str
+    title: str
+    course_id: UUID
+    course_version: int
+    minutes: int
+    points: int
+    grants: GrantOut | None
+    completed_at: Moment | None
+    open: bool
+
+
+class SetProgressOut(BaseModel):
+    """Courses under a rule, and whether the rule is satisfied."""
+
+    key: str
+    title: str
+    rule: Rule
+    n: int | None
+    min_points: int | None
+    done: bool
+    minutes_left: int
+    items: list[ItemOut]
+
+
+class AssignmentDetail(AssignmentOut):
+    """An assignment with its items. `minutes_left` is the least that still leads to the end."""
+
+    sets: list[SetProgressOut]
+    next_item: str | None
+    minutes_left: int
+
+
+class StoredAssignment(AssignmentOut):
+    """An assignment with its tree, and when each item was completed."""
+
+    sets: list[SetOut]
+    done: dict[str, Moment]
+
+
+class AssignmentQuery(PageQuery):
+    person_id: UUID | None = None
+    curriculum_id: UUID | None = None
+    state: State | None = None
+    team_id: UUID | None = Field(None, description="The team that the people are in now.")
+    overdue: bool | None = None
+
+
+class Reason(Body):
+    """Why."""
+
+    reason: Prose = Field(examples=["On parental leave until August."])
+
+
+class Resumption(Body):
+    """Why it goes on, where that needs saying."""
+
+    reason: Prose | None = None
+
+
+_a = Assignment.__table__.c  # type: ignore[attr-defined]
+_c = Curriculum.__table__.c  # type: ignore[attr-defined]
+_v = CurriculumVersion.__table__.c  # type: ignore[attr-defined]
+_i = ItemCompletion.__table__.c  # type: ignore[attr-defined]
+_p = directory.person.c
+_today = bindparam("today", type_=Date)
+_stored_state = cast(_a.state, Text)
+_state = case(
+    ((_stored_state == "scheduled") & (_a.starts_on <= _today), "assigned"), else_=_stored_state
+)
+_overdue = func.coalesce(_a.due_on < _today, False) & _state.in_(["assigned", "in_progress"])
+_due_basis = case(
+    (
+        _a.due_on.is_not(None),
+        func.json_build_object(
+            literal_column("'kind'"), _a.due_kind, literal_column("'days'"), _a.due_days
+        ),
+    )
+)
+_source = (
+    Assignment.__table__.join(  # type: ignore[attr-defined]
+        Curriculum.__table__,  # type: ignore[attr-defined]
+        (_c.organization_id == _a.organization_id) & (_c.id == _a.curriculum_id),
+    )
+    .join(
+        CurriculumVersion.__table__,  # type: ignore[attr-defined]
+        (_v.organization_id == _a.organization_id) & (_v.id == _a.curriculum_version_id),
+    )
+    .outerjoin(
+        directory.person, (_p.organization_id == _a.organization_id) & (_p.id == _a.person_id)
+    )
+)
+_columns: dict[str, Any] = {
+    "person_name": _p.name,
+    "curriculum_key": _c.key,
+    "curriculum_title": _c.title,
+    "curriculum_version": _v.number,
+    "state": _state,
+    "due_basis": _due_basis,
+    "overdue": _overdue,
+    "minutes": _v.minutes,
+}
+# The day is a parameter of every read; as a condition that always holds it may be handed in as one.
+_conditions: dict[str, Any] = {
+    "today": _today.is_not(None),
+    "state": _state == bindparam("state", type_=Text),
+    "team_id": _p.team_id == bindparam("team_id", type_=_p.team_id.type),
+    "overdue": _overdue == bindparam("overdue", type_=Boolean),
+    "not_withdrawn": (_stored_state != "withdrawn") == bindparam("not_withdrawn", type_=Boolean),
+}
+ASSIGNMENTS = Read(
+    AssignmentOut,
+    Assignment,
+    columns=_columns,
+    source=_source,
+    filters=["person_id", "curriculum_id"],
+    conditions=_conditions,
+    sorts=["created_at"],
+)
+STORED = Read(
+    StoredAssignment,
+    Assignment,
+    columns={
+        **_columns,
+        "sets": _v.sets,
+        "done": func.coalesce(
+            select(func.json_object_agg(_i.item_key, _i.completed_at))
+            .where(_i.organization_id == _a.organization_id, _i.assignment_id == _a.id)
+            .correlate(Assignment.__table__)  # type: ignore[attr-defined]
+            .scalar_subquery(),
+            literal_column("'{}'::json"),
+        ),
+    },
+    source=_source,
+    filters=["person_id"],
+    conditions=_conditions,
+)
+
+
+def with_progress(stored: bytes | str) -> dict[str, Any]:
+    """A stored assignment as the learner sees it: what is done, what is open, what comes next, how long it takes."""
+    shown: dict[str, Any] = orjson.loads(stored)
+    done: dict[str, str] = shown.pop("done")
+    sets = course_sets(shown["sets"])
+    under_way = State(shown["state"]) in UNDER_WAY
+    following = next_item(sets, done) if under_way else None
+    return {
+        **shown,
+        "sets": [_set_progress(one, done, under_way) for one in sets],
+        "next_item": None if following is None else following.key,
+        "minutes_left": minutes_left(sets, done),
+    }
+
+
+def _set_progress(one: CourseSet, done: dict[str, str], under_way: bool) -> dict[str, Any]:
+    # A set that is done leaves its other courses open to whoever wants more.
+    open_keys = {
+        item.key
+        for item in one.items
+        if under_way and item.key not in done and one.first_before(item.key, done) is None
+    }
+    return {
+        "key": one.key,
+        "title": one.title,
+        "rule": one.rule,
+        "n": one.n,
+        "min_points": one.min_points,
+        "done": one.is_satisfied(done),
+        "minutes_left": one.minutes_left(done),
+        "items": [
+            {
+                "key": item.key,
+                "title": item.title,
+                "course_id": item.course_id,
+                "course_version": item.course_version,
+                "minutes": item.minutes,
+                "points": item.points,
+                "grants": item.grants,
+                "completed_at": done.get(item.key),
+                "open": item.key in open_keys,
+            }
+            for item in one.items
+        ],
+    }
+
+
+async def detail_of(reader: Reader, assignment_id: UUID, today: date) -> Found:
+    """One assignment with its items, as it is sent."""
+    stored = await STORED.one(reader, assignment_id, today=today)
+    return Found(orjson.dumps(with_progress(stored.content)), stored.version)
+
+
+@router.get("/assignments", response_model=AssignmentPage, summary="List assignments")
+async def list_assignments(
+    query: Annotated[AssignmentQuery, Query()],
+    request: Request,
+    caller: CallerDep,
+    now: NowDep,
+    reader: ReaderDep,
+) -> Response:
+    """Newest first. One's own; trainers, managers and admins see everybody's, a lead their team's."""
+    if not caller.has(*STEERING):
+        if query.team_id is not None:
+            await require_may_see_team(reader, caller, query.team_id)
+        else:
+            query.person_id = query.person_id or caller.person_id
+            await require_may_see_person(reader, caller, query.person_id)
+    return listed(await ASSIGNMENTS.page(reader, query, today=now.date()), request)
+
+
+@router.get(
+    "/assignments/{assignment_id}", response_model=AssignmentDetail, summary="Get an assignment"
+)
+async def get_assignment(
+    assignment_id: UUID, caller: CallerDep, now: NowDep, reader: ReaderDep
+) -> Response:
+    """One assignment with its items, and its ETag."""
+    detail = await detail_of(reader, assignment_id, now.date())
+    await require_may_see_person(reader, caller, UUID(orjson.loads(detail.content)["person_id"]))
+    return found(detail)
+
+
+async def _sets_and_done(
+    session: AsyncSession, assignment: Assignment
+) -> tuple[list[CourseSet], set[str]]:
+    version = await load(session, CurriculumVersion, assignment.curriculum_version_id, lock=False)
+    done = await session.scalars(
+        select(_i.item_key).where(
+            _i.organization_id == organization_of(session), _i.assignment_id == assignment.id
+        )
+    )
+    return course_sets(version.sets), set(done)
+
+
+@router.post(
+    "/assignments/{assignment_id}/items/{key}/completion",
+    response_model=AssignmentDetail,
+    summary="Complete an item",
+)
+async def complete_item(
+    assignment_id: UUID,
+    key: Annotated[Key, Path(examples=["customer-dialogue"])],
+    caller: CallerDep,
+    now: NowDep,
+    session: SessionDep,
+) -> Response:
+    """The learner, or a trainer for them. What the course grants, they have from now on."""
+    assignment = await load(session, Assignment, assignment_id)
+    sets, done = await _sets_and_done(session, assignment)
+    completion = assignment.complete_item(caller, sets, done, key, now)
+    session.add(completion)
+    record(session, events.item_completed(completion))
+    if completion.competence is not None:
+        record(session, events.competence_granted(completion))
+    if assignment.state is State.completed:
+        record(session, events.assignment_moved("completed", assignment, *changes(assignment)))
+    await session.flush()
+    return found(await detail_of(reader_of(session), assignment.id, now.date()))
+
+
+async def _moved(
+    session: AsyncSession,
+    assignment_id: UUID,
+    verb: str,
+    today: date,
+    move: Callable[[Assignment], None],
+) -> Response:
+    assignment = await load(session, Assignment, assignment_id)
+    move(assignment)
+    record(session, events.assignment_moved(verb, assignment, *changes(assignment)))
+    await session.flush()
+    return found(await detail_of(reader_of(session), assignment.id, today))
+
+
+@router.post(
+    "/assignments/{assignment_id}/suspension",
+    response_model=AssignmentDetail,
+    summary="Let an assignment rest",
+)
+async def suspend_assignment(
+    assignment_id: UUID, body: Reason, caller: CallerDep, now: NowDep, session: SessionDep
+) -> Response:
+    """Trainers and managers, with a reason. Nothing is lost."""
+    caller.require(Role.trainer, Role.manager)
+    today = now.date()
+    return await _moved(
+        session, assignment_id, "suspended", today, lambda a: a.suspend(today, body.reason)
+    )
+
+
+@router.post(
+    "/assignments/{assignment_id}/resumption",
+    response_model=AssignmentDetail,
+    summary="Go on with an assignment",
+)
+async def resume_assignment(
+    assignment_id: UUID, body: Resumption, caller: CallerDep, now: NowDep, session: SessionDep
+) -> Response:
+    """Trainers and managers. It goes on where it was left; of somebody inactive it goes on when they are back (409)."""
+    caller.require(Role.trainer, Role.manager)
+    today = now.date()
+    return await _moved(
+        session,
+        assignment_id,
+        "resumed",
+        today,
+        lambda a: a.resume_by_hand(today, body.reason),
+    )
+
+
+@router.post(
+    "/assignments/{assignment_id}/withdrawal",
+    response_model=AssignmentDetail,
+    summary="Take an assignment back",
+)
+async def withdraw_assignment(
+    assignment_id: UUID, body: Reason, caller: CallerDep, now: NowDep, session: SessionDep
+) -> Response:
+    """Trainers and managers, with a reason. What was completed stays on record."""
+    caller.require(Role.trainer, Role.manager)
+    today = now.date()
+    return await _moved(
+        session, assignment_id, "withdrawn", today, lambda a: a.withdraw(today, body.reason)
+    )

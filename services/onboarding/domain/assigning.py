@@ -1,0 +1,330 @@
+"""Assigning a curriculum to any number of people in one statement, with a result for each row that was asked for.
+
+Ten thousand people cost little more than the bare INSERT: the rows, their events and the answer are made by PostgreSQL in
+one go. Somebody who has the curriculum open keeps it: the assigner becomes a further source, and the earliest due date and
+the earliest start win. Written as ON CONFLICT DO UPDATE, so that two who assign at once do not pass one another by.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import orjson
+from sqlalchemy import text
+
+from services.chassis.caller import Caller
+from services.chassis.database import Reader
+from services.chassis.errors import FieldError, Invalid
+from services.chassis.reads import Statement
+from services.onboarding.domain.assignment import DueKind
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """How the due date is worked out: `on` a day, or `days` after the assignment starts or the person was hired."""
+
+    kind: DueKind
+    on: date | None = None
+    days: int | None = None
+
+    def common_date(self, starts: date) -> date | None:
+        """The date, where it is the same for everybody; None where it hangs on the person."""
+        match self.kind:
+            case DueKind.fixed:
+                return self.on
+            case DueKind.after_assignment:
+                return starts + timedelta(days=self.days or 0)
+            case DueKind.after_hire:
+                return None
+
+
+@dataclass(frozen=True, slots=True)
+class Assigning:
+    """What is assigned, from when, by when, and by whom."""
+
+    curriculum_id: UUID
+    curriculum_version_id: UUID
+    due: Due | None
+    starts_on: date | None
+
+    def check_sound(self, today: date) -> None:
+        """Refuse a due date that lies before the start; raises `Invalid`."""
+        if self.due is None or self.starts_on is None or self.starts_on <= today:
+            return
+        on = self.due.common_date(self.starts_on)
+        if on is not None and on < self.starts_on:
+            raise Invalid(
+                "It would be due before it starts.",
+                errors=[FieldError("/due/on", "It must not lie before starts_on.")],
+            )
+
+    def is_scheduled(self, today: date) -> bool:
+        """Whether it starts later."""
+        return self.starts_on is not None and self.starts_on > today
+
+
+@dataclass(slots=True)
+class Wanted:
+    """The rows that were asked for, each a person or a reason why there is none."""
+
+    lines: list[int | None] = field(default_factory=list)
+    emails: list[str | None] = field(default_factory=list)
+    people: list[UUID | None] = field(default_factory=list)
+    results: list[str | None] = field(default_factory=list)
+    details: list[str | None] = field(default_factory=list)
+
+    def add(
+        self,
+        person_id: UUID | None,
+        *,
+        email: str | None = None,
+        line: int | None = None,
+        result: str | None = None,
+        detail: str | None = None,
+    ) -> None:
+        """A further row; one with a `result` is only reported."""
+        self.lines.append(line)
+        self.emails.append(email)
+        self.people.append(person_id)
+        self.results.append(result)
+        self.details.append(detail)
+
+
+# Reasons that only the database finds, by what a statement calls them.
+REASONS: Mapping[str, FieldError] = {
+    "open_already": FieldError("", "Has it already: you are a further source."),
+    "not_active": FieldError("", "This person is not active."),
+    "no_hire_date": FieldError("", "No hire date is known, so no due date can be worked out."),
+    "due_before_start": FieldError("", "It would be due before it starts."),
+}
+
+_WORKED_OUT = """
+WITH wanted AS (
+    SELECT *
+    FROM unnest(
+        CAST(:lines AS int[]), CAST(:emails AS text[]), CAST(:people AS uuid[]),
+        CAST(:results AS text[]), CAST(:details AS text[])
+    ) WITH ORDINALITY AS w(line, email, person_id, result, detail, place)
+), dated AS (
+    SELECT w.place, w.line, coalesce(w.email, p.email) AS email, w.person_id, p.name,
+        p.active, w.result, w.detail,
+        CASE
+            WHEN CAST(:due_kind AS text) = 'after_hire' THEN p.hire_date + CAST(:due_days AS int)
+            ELSE CAST(:due_on AS date)
+        END AS due_on
+    FROM wanted AS w
+    LEFT JOIN person AS p
+        ON p.organization_id = CAST(:organization_id AS uuid) AND p.id = w.person_id
+), judged AS (
+    SELECT d.*, CASE
+        WHEN d.result IS NOT NULL THEN 'reported'
+        WHEN NOT d.active THEN 'not_active'
+        WHEN d.due_on IS NULL AND CAST(:due_kind AS text) IS NOT NULL THEN 'no_hire_date'
+        WHEN d.due_on < CAST(:starts_on AS date) THEN 'due_before_start'
+    END AS reason
+    FROM dated AS d
+)"""
+
+_CHANGES = """
+    NOT a.sources @> CAST(:source_key AS jsonb)
+    OR excluded.due_on < a.due_on
+    OR (a.due_on IS NULL AND excluded.due_on IS NOT NULL)
+    OR excluded.starts_on < a.starts_on
+    OR (a.starts_on IS NOT NULL AND excluded.starts_on IS NULL)"""
+
+# In the order of the people, so that two who assign to the same ones at once wait for one another and do not lock up.
+_ASSIGNED = f"""
+, touched AS (
+    INSERT INTO assignment AS a (
+        organization_id, id, person_id, curriculum_id, curriculum_version_id, state, starts_on,
+        due_on, due_kind, due_days, sources
+    )
+    SELECT
+        CAST(:organization_id AS uuid), uuidv7(), person_id, CAST(:curriculum_id AS uuid),
+        CAST(:curriculum_version_id AS uuid), CAST(:state AS text), CAST(:starts_on AS date),
+        due_on, CAST(:due_kind AS text), CAST(:due_days AS int), CAST(:sources AS jsonb)
+    FROM judged
+    WHERE reason IS NULL
+    ORDER BY person_id
+    ON CONFLICT (organization_id, person_id, curriculum_id)
+        WHERE state IN ('scheduled', 'assigned', 'in_progress', 'suspended')
+    DO UPDATE SET
+        sources = CASE
+            WHEN a.sources @> CAST(:source_key AS jsonb) THEN a.sources
+            ELSE a.sources || excluded.sources
+        END,
+        due_on = least(a.due_on, excluded.due_on),
+        due_kind = CASE
+            WHEN a.due_on <= excluded.due_on OR excluded.due_on IS NULL THEN a.due_kind
+            ELSE excluded.due_kind
+        END,
+        due_days = CASE
+            WHEN a.due_on <= excluded.due_on OR excluded.due_on IS NULL THEN a.due_days
+            ELSE excluded.due_days
+        END,
+        starts_on = CASE
+            WHEN a.starts_on IS NOT NULL AND excluded.starts_on IS NOT NULL
+            THEN least(a.starts_on, excluded.starts_on)
+        END,
+        state = CASE
+            WHEN a.state = 'scheduled' AND excluded.state = 'assigned' THEN 'assigned'
+            ELSE a.state
+        END,
+        version = a.version + CASE WHEN {_CHANGES} THEN 1 ELSE 0 END,
+        updated_at = CASE WHEN {_CHANGES} THEN now() ELSE a.updated_at END
+    RETURNING
+        new.id, new.person_id, new.due_on, old.id IS NULL AS created,
+        old.version IS DISTINCT FROM new.version AS changed
+), told AS (
+    INSERT INTO event (
+        organization_id, event_id, type, subject, actor_id, actor_name, request_id, data
+    )
+    SELECT
+        CAST(:organization_id AS uuid), uuidv7(),
+        CASE WHEN created THEN 'assignment.created' ELSE 'assignment.changed' END,
+        'assignments/' || id, CAST(:actor_id AS uuid), CAST(:actor_name AS text),
+        CAST(:request_id AS text),
+        jsonb_build_object(
+            'assignment_id', id, 'person_id', person_id,
+            'curriculum_id', CAST(:curriculum_id AS uuid), 'due_on', due_on
+        )
+    FROM touched
+    WHERE changed
+)"""
+
+# What it would come to, with nothing written.
+_TRIED = """
+, touched AS (
+    SELECT a.id, j.person_id, least(a.due_on, j.due_on) AS due_on, a.id IS NULL AS created
+    FROM judged AS j
+    LEFT JOIN assignment AS a
+        ON a.organization_id = CAST(:organization_id AS uuid) AND a.person_id = j.person_id
+        AND a.curriculum_id = CAST(:curriculum_id AS uuid)
+        AND a.state IN ('scheduled', 'assigned', 'in_progress', 'suspended')
+    WHERE j.reason IS NULL
+)"""
+
+_TOLD = """
+, answer AS (
+    SELECT j.place, j.line, j.email, j.person_id, j.name, t.id AS assignment_id, t.due_on,
+        CASE
+            WHEN j.reason = 'reported' THEN j.result
+            WHEN j.reason IS NOT NULL THEN 'failed'
+            WHEN t.created THEN 'created'
+            ELSE 'unchanged'
+        END AS result,
+        CASE
+            WHEN j.reason = 'reported' THEN j.detail
+            WHEN NOT t.created THEN CAST(:open_already AS text)
+            WHEN j.reason = 'not_active' THEN CAST(:not_active AS text)
+            WHEN j.reason = 'no_hire_date' THEN CAST(:no_hire_date AS text)
+            WHEN j.reason = 'due_before_start' THEN CAST(:due_before_start AS text)
+        END AS detail
+    FROM judged AS j
+    LEFT JOIN touched AS t ON j.reason IS NULL AND t.person_id = j.person_id
+)
+SELECT
+    count(*) FILTER (WHERE result = 'created'),
+    count(*) FILTER (WHERE result = 'unchanged'),
+    count(*) FILTER (WHERE result = 'failed'),
+    CAST(coalesce(json_agg(json_build_object(
+        'line', line, 'email', email, 'person_id', person_id, 'name', name, 'result', result,
+        'assignment_id', assignment_id, 'due_on', due_on, 'detail', detail
+    ) ORDER BY place), '[]') AS text)
+FROM answer"""
+
+_ASSIGN = Statement(text(_WORKED_OUT + _ASSIGNED + _TOLD))
+_TRY = Statement(text(_WORKED_OUT + _TRIED + _TOLD))
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How many were assigned, and the JSON of the rows."""
+
+    created: int
+    unchanged: int
+    failed: int
+    rows: str
+
+
+async def assign(
+    reader: Reader,
+    assigning: Assigning,
+    wanted: Wanted,
+    reasons: Mapping[str, str],
+    *,
+    caller: Caller,
+    request_id: str | None,
+    now: datetime,
+    dry_run: bool = False,
+) -> Outcome:
+    """Assign in one statement; with `dry_run` tell what it would come to. `reasons` holds the texts of `REASONS`."""
+    today = now.date()
+    due = assigning.due
+    scheduled = assigning.is_scheduled(today)
+    source = {"kind": "trainer", "person_id": str(caller.person_id)}
+    starts = assigning.starts_on if assigning.starts_on and scheduled else today
+    statement = _TRY if dry_run else _ASSIGN
+    values: dict[str, Any] = {
+        "lines": wanted.lines,
+        "emails": wanted.emails,
+        "people": wanted.people,
+        "results": wanted.results,
+        "details": wanted.details,
+        "organization_id": reader.organization_id,
+        "curriculum_id": assigning.curriculum_id,
+        "curriculum_version_id": assigning.curriculum_version_id,
+        "state": "scheduled" if scheduled else "assigned",
+        "starts_on": assigning.starts_on if scheduled else None,
+        "due_kind": None if due is None else due.kind.value,
+        "due_days": None if due is None else due.days,
+        "due_on": None if due is None else due.common_date(starts),
+        "sources": orjson.dumps([{**source, "at": now}]).decode(),
+        "source_key": orjson.dumps([source]).decode(),
+        "actor_id": caller.person_id,
+        "actor_name": caller.name,
+        "request_id": request_id,
+        **reasons,
+    }
+    row = await reader.connection.fetchrow(statement.sql, *statement.arguments(values))
+    assert row is not None
+    return Outcome(*row)
+
+
+_BY_EMAIL = """
+SELECT array_agg(p.id ORDER BY w.place)
+FROM unnest($2::text[]) WITH ORDINALITY AS w(email, place)
+LEFT JOIN person AS p ON p.organization_id = $1 AND p.email = w.email
+"""
+_BY_ID = """
+SELECT array_agg(p.id ORDER BY w.place)
+FROM unnest($2::uuid[]) WITH ORDINALITY AS w(id, place)
+LEFT JOIN person AS p ON p.organization_id = $1 AND p.id = w.id
+"""
+_OF_TEAM = """
+SELECT array_agg(p.id ORDER BY p.name, p.id)
+FROM team AS t
+LEFT JOIN person AS p
+    ON p.organization_id = t.organization_id AND p.team_id = t.id AND p.active
+WHERE t.organization_id = $1 AND t.id = $2
+"""
+
+
+async def people_by_email(reader: Reader, emails: Sequence[str]) -> list[UUID | None]:
+    """Who has each address; None for nobody."""
+    found = await reader.connection.fetchval(_BY_EMAIL, reader.organization_id, list(emails))
+    return found or []
+
+
+async def people_by_id(reader: Reader, ids: Sequence[UUID]) -> list[UUID | None]:
+    """The ids that somebody has; None for the others."""
+    found = await reader.connection.fetchval(_BY_ID, reader.organization_id, list(ids))
+    return found or []
+
+
+async def people_of_team(reader: Reader, team_id: UUID) -> list[UUID] | None:
+    """The active people of a team, by name; None when there is no such team."""
+    found = await reader.connection.fetchval(_OF_TEAM, reader.organization_id, team_id)
+    return None if found is None else [id for id in found if id is not None]

@@ -1,0 +1,89 @@
+"""Courses, curricula and assignments, made through the API as people make them."""
+
+from typing import Any
+
+import httpx
+
+from services.chassis.tables import new_id
+from tests.conftest import Firm, Person
+
+
+def made(response: httpx.Response, status: int = 201) -> dict[str, Any]:
+    """The body of an answer that had to succeed."""
+    assert response.status_code == status, response.text
+    body: dict[str, Any] = response.json()
+    return body
+
+
+def a_key(word: str) -> str:
+    return f"{word}-{new_id().hex[-8:]}"
+
+
+def unit(key: str = "read", minutes: int = 20, **fields: Any) -> dict[str, Any]:
+    return {"key": key, "kind": "reading", "title": "Read it", "minutes": minutes, **fields}
+
+
+async def course(person: Person, **fields: Any) -> dict[str, Any]:
+    """A course without a version."""
+    given = {"key": a_key("course"), "title": "The customer at the counter", **fields}
+    return made(await person.post("/v1/courses", given))
+
+
+async def course_draft(person: Person, course: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    """A draft version of a course."""
+    given = {"units": [unit()], **fields}
+    return made(await person.post(f"/v1/courses/{course['id']}/versions", given))
+
+
+async def published_course(
+    firm: Firm, *, competence: str | None = None, level: int = 2, minutes: int = 20, **fields: Any
+) -> dict[str, Any]:
+    """A course whose first version is published."""
+    new = await course(firm.trainer, **fields)
+    grants = None if competence is None else {"competence": competence, "level": level}
+    await course_draft(firm.trainer, new, units=[unit(minutes=minutes)], grants=grants)
+    made(await firm.trainer.post(f"/v1/courses/{new['id']}/versions/1/publication"), 200)
+    return new
+
+
+def course_set(*courses: dict[str, Any], rule: str = "all", **fields: Any) -> dict[str, Any]:
+    return {
+        "key": a_key("set"),
+        "title": "Before the start",
+        "rule": rule,
+        "courses": [{"course_id": c["id"], "points": c.get("points")} for c in courses],
+        **fields,
+    }
+
+
+async def curriculum(firm: Firm, **fields: Any) -> dict[str, Any]:
+    """A curriculum without a version."""
+    given = {"key": a_key("curriculum"), "title": "At the front desk", **fields}
+    return made(await firm.trainer.post("/v1/curricula", given))
+
+
+async def published_curriculum(firm: Firm, *sets: dict[str, Any]) -> dict[str, Any]:
+    """A curriculum whose first version is published; with one course unless sets are given."""
+    tree = list(sets) or [course_set(await published_course(firm))]
+    new = await curriculum(firm)
+    path = f"/v1/curricula/{new['id']}/versions"
+    made(await firm.trainer.post(path, {"sets": tree}))
+    made(await firm.trainer.post(f"{path}/1/publication"), 200)
+    return new
+
+
+async def assignment(
+    firm: Firm, curriculum: dict[str, Any], person: Person | None = None, **fields: Any
+) -> dict[str, Any]:
+    """The curriculum assigned to a person: the learner, unless another one is given."""
+    given = {
+        "curriculum_id": curriculum["id"],
+        "person_id": str((person or firm.learner).id),
+        **fields,
+    }
+    return made(await firm.trainer.post("/v1/assignments", given))
+
+
+def completion_path(assignment: dict[str, Any], item: dict[str, Any] | str) -> str:
+    key = item if isinstance(item, str) else item["key"]
+    return f"/v1/assignments/{assignment['id']}/items/{key}/completion"
