@@ -5,7 +5,7 @@ reading through objects (docs/architecture.md). `Read(Model, Table)` refuses to 
 column, and a test holds every read's JSON against its model.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeVar
 from uuid import UUID
@@ -22,14 +22,17 @@ from sqlalchemy import (
     bindparam,
     cast,
     func,
+    insert,
     literal_column,
     select,
     tuple_,
 )
 from sqlalchemy.dialects.postgresql import asyncpg as asyncpg_dialect
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.sql import ClauseElement
+from sqlalchemy.sql.util import ClauseAdapter
 
-from services.chassis.database import Reader
+from services.chassis.database import Reader, reader_of
 from services.chassis.errors import NotFound
 from services.chassis.pages import Page, PageQuery, read_cursor, write_cursor
 from services.chassis.tables import Row
@@ -42,7 +45,7 @@ _DIALECT: Dialect = asyncpg_dialect.dialect()  # type: ignore[no-untyped-call]
 class Statement:
     """A compiled statement and the order of its parameters."""
 
-    __slots__ = ("_constants", "names", "sql")
+    __slots__ = ("_constants", "_processors", "names", "sql")
 
     def __init__(self, statement: ClauseElement) -> None:
         compiled = statement.compile(dialect=_DIALECT, compile_kwargs={"render_postcompile": True})
@@ -51,11 +54,21 @@ class Statement:
         self._constants = {
             name: value for name, value in compiled.params.items() if value is not None
         }
+        self._processors: Mapping[str, Callable[[Any], Any]] = compiled._bind_processors  # type: ignore[attr-defined]
 
     def arguments(self, values: Mapping[str, Any]) -> list[Any]:
-        """The parameters in the statement's order; literals of the statement fill what `values` does not name."""
-        constants = self._constants
-        return [values[name] if name in values else constants.get(name) for name in self.names]
+        """The parameters in the statement's order, as the driver takes them.
+
+        Literals of the statement fill what `values` does not name.
+        """
+        constants, processors = self._constants, self._processors
+        given = [values[name] if name in values else constants.get(name) for name in self.names]
+        if not processors:
+            return given
+        return [
+            processors[name](value) if name in processors else value
+            for name, value in zip(self.names, given, strict=True)
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +103,7 @@ class Read(Generic[M]):
         table: Table = of.__table__  # type: ignore[attr-defined]
         given = columns or {}
         self.model = model
+        self._table = table
         self.thing = table.name.replace("_", " ")
         self._fields = {
             name: (given[name] if name in given else table.c[name]).label(name)
@@ -123,6 +137,24 @@ class Read(Generic[M]):
         if row is None:
             raise self._not_found()
         return Found(row[0].encode(), row[1] if self._has_version else None)
+
+    async def add(self, session: AsyncSession, row: Row) -> Found:
+        """Store a new row and show it, in one statement.
+
+        A session's unit of work, and reading back after it, cost five times as much; what they are good for, changes to
+        rows that were loaded, a new row does not need.
+        """
+        if session.new or session.dirty:
+            await session.flush()
+        statement = self._statements.get(("add",))
+        if statement is None:
+            statement = self._statements["add",] = self._insert_statement()
+        values = {name: value for name, value in row.__dict__.items() if name in self._table.c}
+        stored = await reader_of(session).connection.fetchrow(
+            statement.sql, *statement.arguments(values)
+        )
+        assert stored is not None  # noqa: S101  # an insert that does not fail returns its row
+        return Found(stored[0].encode(), stored[1] if self._has_version else None)
 
     async def require(self, reader: Reader, id: UUID) -> None:
         """Refuse with `NotFound` unless there is one with this id."""
@@ -191,6 +223,22 @@ class Read(Generic[M]):
         if sort is not None:
             shown += [item.c.sort_value, item.c.sort_id]
         return Statement(select(*shown))
+
+    def _insert_statement(self) -> Statement:
+        table = self._table
+        if self._source is not None:
+            raise TypeError(f"{self.model.__name__} shows more than its own table")
+        # What PostgreSQL fills in is left to it: the moments, from its clock.
+        given = [c for c in table.c if c.name not in ("created_at", "updated_at")]
+        inserted = (
+            insert(table)
+            .values({c.name: bindparam(c.name, type_=c.type) for c in given})
+            .returning(*table.c)
+            .cte(table.name)
+        )
+        in_inserted = ClauseAdapter(inserted)
+        fields = [in_inserted.traverse(field) for field in self._fields.values()]
+        return self._json_statement(select(*fields).select_from(inserted))
 
     def _not_found(self) -> NotFound:
         return NotFound("There is no such {thing}.", thing=self.thing)

@@ -278,12 +278,14 @@ async def _body_of(request: Request) -> bytes:
 async def _refuse_unknown_parts(request: Request, known: frozenset[str]) -> None:
     # Read whole before it is taken apart: what an Idempotency-Key stands for is the body.
     await _body_of(request)
+    form = await request.form()
     wrong = [
         FieldError("/" + pointer_part(name), "This field does not exist.")
-        for name in dict.fromkeys(await request.form())
+        for name in dict.fromkeys(form)
         if name not in known
     ]
     if wrong:
+        await form.close()
         raise Invalid("The request is not valid.", errors=wrong)
 
 

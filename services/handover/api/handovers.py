@@ -197,11 +197,9 @@ async def create_handover(
     await _require_known(session, runtime, body.customer_id, people)
     handover = Handover(organization_id=caller.organization_id, **given)
     handover.check_sound()
-    session.add(handover)
     record(session, events.handover_created(handover))
-    await session.flush()
     return found(
-        await HANDOVERS.one(reader_of(session), handover.id),
+        await HANDOVERS.add(session, handover),
         status=201,
         location=f"/v1/handovers/{handover.id}",
     )
