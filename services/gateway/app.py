@@ -8,7 +8,16 @@ from services.chassis.internal_token import Clock, utc_now
 from services.chassis.runtime import Neighbours, Runtime
 from services.chassis.settings import Settings
 from services.chassis.web import Service, create_app
-from services.gateway.api import api_keys, documents, events, me, organization, people, teams
+from services.gateway.api import (
+    api_keys,
+    documents,
+    events,
+    me,
+    organization,
+    people,
+    people_import,
+    teams,
+)
 from services.gateway.forward import Front
 
 SERVICE = Service(
@@ -19,6 +28,7 @@ SERVICE = Service(
         me.router,
         organization.router,
         people.router,
+        people_import.router,
         teams.router,
         api_keys.router,
         events.router,

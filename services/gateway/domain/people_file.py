@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from functools import cache
 from typing import TypeVar
@@ -92,10 +92,11 @@ class PersonRow:
 
 @dataclass(frozen=True, slots=True)
 class PeopleFile:
-    """The rows, and the columns of the file that mean nothing here."""
+    """The rows, the columns of the file that mean nothing here, and the numbers of those that do."""
 
     rows: tuple[PersonRow, ...]
     ignored_columns: tuple[str, ...]
+    columns: Mapping[str, int] = field(default_factory=dict)
 
 
 class _Refused(Exception):
@@ -128,7 +129,12 @@ def people_in(table: CsvTable, known_roles: Collection[str]) -> PeopleFile:
                 result = PersonRow(row.line, result.email, duplicate_of=line)
         rows.append(result)
     known = set(columns.values())
-    return PeopleFile(tuple(rows), tuple(name for name in table.header if name not in known))
+    numbers = {name: number for number, name in enumerate(table.header, 1)}
+    return PeopleFile(
+        tuple(rows),
+        tuple(name for name in table.header if name not in known),
+        {name: numbers[column] for name, column in columns.items()},
+    )
 
 
 def _columns(table: CsvTable) -> dict[str, str]:
