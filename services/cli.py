@@ -1,35 +1,22 @@
-"""The command `stafett`."""
-
-import asyncio
-from typing import Annotated
+"""The command `stafett`: what can be done with an installation. Each command is in services/commands/."""
 
 import typer
 
-from services.chassis.settings import SERVICES, Settings
-from services.installation import Installation
+from services.commands import demo, doctor, document, imports, organizations, serve
+from services.commands.plain_words import PlainGroup
 
-app = typer.Typer(help="Stafett: what was promised is handed over.", no_args_is_help=True)
-
-
-@app.command()
-def migrate() -> None:
-    """Bring the database up to date."""
-    installation = Installation.open(Settings())
-    asyncio.run(installation.migrate())
-    installation.close()
-
-
-@app.command()
-def serve(service: Annotated[str | None, typer.Argument()] = None) -> None:
-    """Serve everything, or one service."""
-    from services.serving import serve_all, serve_one
-
-    settings = Settings()
-    if service is not None:
-        if service not in SERVICES:
-            raise typer.BadParameter(f"one of {', '.join(SERVICES)}")
-        serve_one(service, settings)
-        return
-    installation = Installation.open(settings)
-    asyncio.run(installation.migrate())
-    serve_all(settings, installation)
+app = typer.Typer(
+    help="Stafett: what was promised is handed over. Settings are variables named STAFETT_…",
+    cls=PlainGroup,
+    no_args_is_help=True,
+    # A traceback is for our own mistakes, and then the plain one; local values may be secret.
+    pretty_exceptions_enable=False,
+)
+app.command()(serve.serve)
+app.command()(demo.demo)
+app.command()(serve.migrate)
+app.command()(doctor.doctor)
+app.command()(document.openapi)
+app.add_typer(imports.imports, name="import")
+app.add_typer(organizations.organizations, name="organizations")
+app.add_typer(organizations.keys, name="keys")

@@ -83,3 +83,20 @@ async def issue_key(
         await session.flush()
         await store_recorded(session, None, None)
     return text
+
+
+# The feed is what tells of every organization; its rows show themselves to nobody but themselves.
+_NAMES = """
+SELECT DISTINCT ON (organization_id) organization_id, data #>> '{after,name}' AS name
+FROM event
+WHERE type IN ('organization.created', 'organization.changed') AND data #>> '{after,name}' IS NOT NULL
+ORDER BY organization_id, transaction_id DESC, id DESC
+"""
+
+
+async def organizations_called(database: Database, name: str) -> list[UUID]:
+    """The organizations whose name is `name` now, whatever its case; oldest first."""
+    async with database.across_organizations() as (_, driver):
+        rows = await driver.fetch(_NAMES)
+    wanted = name.strip().casefold()
+    return [row["organization_id"] for row in rows if row["name"].casefold() == wanted]

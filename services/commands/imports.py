@@ -1,0 +1,140 @@
+"""`stafett import deals` and `stafett import people`: a file, sent part by part, and what became of each row."""
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from services.commands.plain_words import note, put_json, say, screen, settings_with
+
+if TYPE_CHECKING:
+    from services.commands.sending import Imported
+
+imports = typer.Typer(help="Send a file to Stafett, row by row.", no_args_is_help=True)
+
+File = Annotated[
+    Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="A CSV file.")
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would happen.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Answer as JSON.")]
+Organization = Annotated[
+    str | None,
+    typer.Option(help="Without an API key: whose data it is, by id or name, in this installation."),
+]
+_TOLD = 50
+
+
+@imports.command("deals")
+def import_deals(
+    file: File,
+    accounts: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True,
+            dir_okay=False,
+            help="Salesforce: the customers' names. Without it, Account.csv beside the file.",
+        ),
+    ] = None,
+    source: Annotated[
+        str | None, typer.Option(help="salesforce or csv; without it, the header tells.")
+    ] = None,
+    mapping: Annotated[
+        str | None,
+        typer.Option(help="Which column is which field: JSON, or a file that holds it."),
+    ] = None,
+    currency: Annotated[
+        str | None,
+        typer.Option(
+            help="Of amounts without one. Without it: that of the organization's country."
+        ),
+    ] = None,
+    engagement_type: Annotated[
+        str | None, typer.Option(help="How these customers buy, as fixed_price.")
+    ] = None,
+    organization: Organization = None,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """Import won and open deals from Salesforce or any CSV: a handover for each, customers named.
+
+    Asks STAFETT_URL with STAFETT_API_KEY. Without a key: in this process, for --organization or the demo company.
+    """
+    from services.commands.sending import Deals, run
+
+    wanted = Deals(
+        file=file,
+        accounts=accounts,
+        source=source,
+        mapping=None if mapping is None else _mapping(mapping),
+        currency=currency,
+        engagement_type=engagement_type,
+    )
+    _finish(asyncio.run(run(settings_with(), wanted, organization, dry_run=dry_run)), as_json)
+
+
+@imports.command("people")
+def import_people(
+    file: File,
+    organization: Organization = None,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """Import colleagues from a CSV: e-mail address and name, and what else its columns say.
+
+    Asks STAFETT_URL with STAFETT_API_KEY. Without a key: in this process, for --organization or the demo company.
+    """
+    from services.commands.sending import People, run
+
+    wanted = People(file=file)
+    _finish(asyncio.run(run(settings_with(), wanted, organization, dry_run=dry_run)), as_json)
+
+
+def _mapping(given: str) -> str:
+    import json
+
+    text = given if given.lstrip().startswith("{") else Path(given).read_text(encoding="utf-8")
+    try:
+        json.loads(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"is not JSON: {error}", param_hint="--mapping") from error
+    return text
+
+
+def _remarks(row: dict[str, Any]) -> list[dict[str, Any]]:
+    """Why a row failed, and what else there is to know of it."""
+    return [*row.get("errors", ()), *row.get("remarks", ())]
+
+
+def _finish(imported: "Imported", as_json: bool) -> None:
+    """Tell what became of the file; 1 when a row failed."""
+    if as_json:
+        put_json(imported.as_json())
+    else:
+        _tell(imported)
+    if imported.counts.get("failed"):
+        raise typer.Exit(1)
+
+
+def _tell(imported: "Imported") -> None:
+    from rich.markup import escape
+    from rich.table import Table
+
+    counts = ", ".join(f"{count} {what}" for what, count in imported.counts.items())
+    say(f"{'It would be' if imported.dry_run else 'Done'}: {counts}.")
+    wrong: list[dict[str, Any]] = [row for row in imported.rows if _remarks(row)]
+    if not wrong:
+        return
+    table = Table("line", "column", "what", "why", box=None, pad_edge=False)
+    for row in wrong[:_TOLD]:
+        for error in _remarks(row):
+            column = error.get("column")
+            table.add_row(
+                str(row["line"]),
+                "" if column is None else str(column),
+                row["result"],
+                escape(str(error["detail"])),
+            )
+    screen().print(table)
+    if len(wrong) > _TOLD:
+        note(f"… and {len(wrong) - _TOLD} rows more; --json tells them all.")

@@ -1,0 +1,180 @@
+"""The demo company's customers and handovers: opened, filled in and moved on by those who may."""
+
+import asyncio
+from datetime import UTC, datetime, time, timedelta
+from typing import TYPE_CHECKING, Any
+
+from services.demo.content import Data, content
+
+if TYPE_CHECKING:
+    from services.demo.loader import Sender
+
+_WRITTEN = (
+    "title",
+    "engagement_type",
+    "is_won",
+    "risk",
+    "situation",
+    "background",
+    "assessment",
+    "recommendation",
+    "out_of_scope",
+)
+_CUSTOMER = ("name", "registration_number", "website", "phones", "emails")
+# The way to each state, one move after the other.
+_WAY = {
+    "draft": (),
+    "submitted": ("submission",),
+    "in_review": ("submission", "claim"),
+    "returned": ("submission", "claim", "return"),
+    "accepted": ("submission", "claim", "acceptance"),
+    "in_delivery": ("submission", "claim", "acceptance", "start"),
+    "completed": ("submission", "claim", "acceptance", "start", "completion"),
+}
+
+
+async def send(sender: "Sender") -> None:
+    """Customers first, then every handover, several at a time."""
+    by_customer = {handover["customer"]: handover["seller"] for handover in content().handovers}
+    of = len(content().customers)
+
+    async def register(customer: Data) -> tuple[str, str]:
+        body = {name: customer[name] for name in _CUSTOMER if name in customer}
+        made = await sender.post(by_customer[customer["key"]], "/v1/customers", body)
+        sender.done("customers", of)
+        return customer["key"], made["id"]
+
+    customers = dict(await asyncio.gather(*map(register, content().customers)))
+    # Named after what it is; its place in the list is the order in which it was opened.
+    handovers = [HandoverSender(sender, handover, customers) for handover in content().handovers]
+    await asyncio.gather(*(handover.send() for handover in handovers))
+
+
+class HandoverSender:
+    """One handover with all that was said in it."""
+
+    def __init__(self, sender: "Sender", told: Data, customers: dict[str, str]) -> None:
+        self._sender, self._told, self._customers = sender, told, customers
+        self._seller: str = told["seller"]
+        self._lead: str | None = told.get("delivery_lead")
+        self._path = ""
+        self._promises: dict[str, str] = {}
+        # The promise's key → the entry in which the customer releases us from it.
+        self._consents: dict[str, str] = {}
+
+    async def send(self) -> None:
+        """Open it, write it down, and move it on as far as it came."""
+        await self._open()
+        await self._write_down()
+        state: str = self._told.get("cancelled_from") or self._told["state"]
+        for move in _WAY[state]:
+            await self._move(move)
+        if state == "in_review":
+            await self._read_back()
+        if self._told["state"] == "cancelled":
+            reason = {"reason": self._told["cancellation_reason"]}
+            await self._sender.post(self._seller, f"{self._path}/cancellation", reason)
+        self._sender.done("handovers", len(content().handovers))
+
+    async def _open(self) -> None:
+        told, sender = self._told, self._sender
+        body: dict[str, Any] = {name: told[name] for name in _WRITTEN if name in told}
+        body["customer_id"] = self._customers[told["customer"]]
+        if self._lead is not None:
+            body["delivery_lead_id"] = str(sender.who(self._lead).id)
+        for name in ("planned_start", "planned_end"):
+            if f"{name}_in_days" in told:
+                body[name] = sender.day(told[f"{name}_in_days"])
+        if "amount" in told:
+            body["amount"] = {"amount": told["amount"], "currency": told["currency"]}
+        made = await sender.post(self._seller, "/v1/handovers", body)
+        self._path = f"/v1/handovers/{made['id']}"
+
+    async def _write_down(self) -> None:
+        told, sender = self._told, self._sender
+        for stakeholder in told["stakeholder"]:
+            await sender.post(self._seller, f"{self._path}/stakeholders", stakeholder)
+        for promise in told["promise"]:
+            body = {
+                "statement": promise["statement"],
+                "kind": promise["kind"],
+                "channel": promise["channel"],
+                "said_by": str(sender.who(promise["said_by"]).id),
+                "said_on": sender.day(-promise["said_days_ago"]),
+                "said_to": promise["said_to"],
+                "due_on": sender.day(promise["due_in_days"]),
+                "done_when": promise["done_when"],
+            }
+            made = await sender.post(self._seller, f"{self._path}/promises", body)
+            self._promises[promise["key"]] = made["id"]
+        for need in told.get("competence_need", []):
+            body = {name: need[name] for name in ("competence", "level", "headcount", "why")}
+            body["from"] = sender.day(need["from_in_days"])
+            body["to"] = sender.day(need["to_in_days"])
+            await sender.post(self._seller, f"{self._path}/competence-needs", body)
+        for unknown in told.get("unknown", []):
+            body = {
+                "what": unknown["what"],
+                "reason": unknown["reason"],
+                "owner_id": str(sender.who(unknown["owner"]).id),
+                "due_on": sender.day(unknown["due_in_days"]),
+            }
+            await sender.post(self._seller, f"{self._path}/unknowns", body)
+        await self._log("before")
+
+    async def _log(self, phase: str) -> None:
+        """The entries of one phase, in the order in which it happened."""
+        sender = self._sender
+        authors = {"seller": self._seller, "lead": self._lead or self._seller}
+        for entry in self._told["log"]:
+            if entry["phase"] != phase:
+                continue
+            day = sender.today - timedelta(days=entry["days_ago"])
+            # Whoever fills it in the small hours has a morning that is still to come.
+            at = min(datetime.combine(day, time(9), UTC), datetime.now(UTC))
+            affects = entry.get("affects", [])
+            body = {
+                "at": at.isoformat(),
+                "kind": entry["kind"],
+                "phase": phase,
+                "text": entry["text"],
+                "affects": [self._promises[key] for key in affects],
+            }
+            author = authors.get(entry["author"], entry["author"])
+            made = await sender.post(author, f"{self._path}/log", body)
+            if entry["kind"] == "decision":
+                self._consents.update(dict.fromkeys(affects, made["id"]))
+
+    async def _move(self, move: str) -> None:
+        assert move == "submission" or self._lead is not None
+        who = self._seller if move == "submission" else self._lead or ""
+        body = None
+        match move:
+            case "return":
+                body = {"gaps": self._told["gaps"]}
+            case "acceptance":
+                await self._read_back()
+            case "completion":
+                await self._look_back()
+        await self._sender.post(who, f"{self._path}/{move}", body)
+        if move == "start":
+            await self._log("during")
+            await self._log("after")
+            if self._told["state"] == "in_delivery":
+                await self._look_back()
+
+    async def _read_back(self) -> None:
+        for promise in self._told["promise"]:
+            if "read_back" in promise:
+                path = f"{self._path}/promises/{self._promises[promise['key']]}/read-backs"
+                await self._sender.post(self._lead or "", path, promise["read_back"])
+
+    async def _look_back(self) -> None:
+        for promise in self._told["promise"]:
+            if "outcome" not in promise:
+                continue
+            body = dict(promise["outcome"])
+            if body["state"] == "released":
+                body["evidence"] = [self._consents[promise["key"]]]
+            path = f"/v1/promises/{self._promises[promise['key']]}/outcome"
+            await self._sender.post(self._lead or "", path, body)
