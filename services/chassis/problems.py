@@ -14,7 +14,7 @@ from services.chassis.telemetry import REQUEST_ID
 MEDIA_TYPE = "application/problem+json"
 
 # The nearest listed ancestor decides.
-STATUS: Mapping[type[DomainError], int] = {
+_OF_THE_DOMAIN: Mapping[type[DomainError], int] = {
     errors.Unauthenticated: 401,
     errors.Forbidden: 403,
     errors.NotFound: 404,
@@ -42,12 +42,19 @@ class Unexpected(DomainError):
     )
 
 
+STATUS: Mapping[type[DomainError], int] = {
+    MethodNotAllowed: 405,
+    Unexpected: 500,
+    **_OF_THE_DOMAIN,
+}
+
+
 def status_of(error: DomainError) -> int:
     """The HTTP status of a domain error."""
     for kind in type(error).__mro__:
         if kind in STATUS:
             return STATUS[kind]
-    return 500
+    raise LookupError(f"{type(error).__name__} has no status")
 
 
 def field_errors(language: Language, found: Iterable[FieldError]) -> list[dict[str, object]]:
@@ -100,11 +107,10 @@ def problem(
     language: Language,
     error: DomainError,
     *,
-    status: int | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     """The response for a domain error."""
-    code = status_of(error) if status is None else status
+    code = status_of(error)
     sent = dict(headers or {})
     sent["Content-Language"] = language
     if code == 401:

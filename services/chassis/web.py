@@ -24,6 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
+from starlette.routing import Match as RouteMatch
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.chassis import errors, problems
@@ -460,8 +461,7 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
             return problems.problem(
                 language,
                 problems.MethodNotAllowed("Not with this method."),
-                status=405,
-                headers=headers,
+                headers={**headers, "Allow": ", ".join(_methods_at(request))},
             )
         case 413:
             return problems.problem(language, errors.TooLarge("The body is too large."))
@@ -473,11 +473,21 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
             return await _on_unexpected(request, error)
 
 
+def _methods_at(request: Request) -> list[str]:
+    """Every method of the address: each has a route of its own, and the first one knows only itself."""
+    methods: set[str] = set()
+    for route in request.app.routes:
+        match, _ = route.matches(request.scope)
+        if match is not RouteMatch.NONE:
+            methods |= getattr(route, "methods", None) or set()
+    return sorted(methods | {"HEAD"} if "GET" in methods else methods)
+
+
 async def _on_unexpected(request: Request, error: Exception) -> Response:
     ERRORS.labels(request.app.state.service).inc()
     log.error("unexpected", path=request.scope["path"], exc_info=error)
     return problems.problem(
-        language_of(request), problems.Unexpected("It is logged. Nothing was changed."), status=500
+        language_of(request), problems.Unexpected("It is logged. Nothing was changed.")
     )
 
 
@@ -622,7 +632,7 @@ async def metrics() -> Response:
 
 
 @_house.get("/internal/openapi.json", include_in_schema=False)
-async def document(request: Request) -> Response:
+async def document(request: Request, _: Annotated[Follower, Depends(_follower_of)]) -> Response:
     """This service's part of the OpenAPI document."""
     return _json(request.app.openapi())
 

@@ -1,22 +1,34 @@
 """The front door: lets a request in, says who asks, and passes it on. Plain ASGI."""
 
+import re
 from datetime import datetime
 from typing import Any
 
+import structlog
 from fastapi import FastAPI
 
 from services.chassis.caller import Caller
-from services.chassis.errors import DomainError, Forbidden, NotFound, Unauthenticated
+from services.chassis.errors import (
+    DomainError,
+    Forbidden,
+    Malformed,
+    NotFound,
+    Unauthenticated,
+)
 from services.chassis.internal_token import LIFETIME_SECONDS, issue_for
 from services.chassis.language import negotiate
-from services.chassis.problems import problem
+from services.chassis.problems import Unexpected, problem
 from services.chassis.runtime import Runtime
-from services.chassis.telemetry import REQUEST_ID, Telemetry
+from services.chassis.telemetry import ERRORS, REQUEST_ID, Telemetry
 from services.gateway.domain.api_key import PREFIX, Scope
 from services.gateway.domain.credential import Credentials
 from services.gateway.routes import service_for
 from services.gateway.upstream import Replicas, Upstream, forwardable, upstream_of
 
+log = structlog.get_logger(__name__)
+
+# Some read it as a slash, some do not: an address must mean the same everywhere.
+_ENCODED_SLASH = re.compile(rb"%2f|%5c|\\\\", re.IGNORECASE)
 # A token is used until so many seconds before its end, so that it does not run out on the way.
 _SPARE_SECONDS = 15
 # What others' gateways use to say who asks. Ours says it in the internal token alone; nothing of the kind passes.
@@ -46,6 +58,8 @@ class Front:
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         if scope["type"] == "http" and scope["path"].startswith("/v1/"):
             await self._inside(scope, receive, send)
+        elif scope.get("method") == "HEAD":
+            await self.own({**scope, "method": "GET"}, receive, _without_body(send))
         else:
             await self.own(scope, receive, send)
 
@@ -56,30 +70,57 @@ class Front:
                 await upstream.close()
 
     async def _answer(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        if scope["method"] == "HEAD":
+            send = _without_body(send)
+        started = False
+
+        async def answer(message: Any) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        error: DomainError
         try:
-            service = service_for(scope["path"])
-            if service is None:
-                raise NotFound("There is nothing at this address.")
-            runtime: Runtime = self.own.state.runtime
-            now = runtime.clock()
-            caller = await self._let_in(runtime, scope, now)
-            scope["stafett.route"] = service
-            passed_on = {key: value for key, value in scope.items() if key in _PASSED_ON}
-            passed_on["stafett.inside"] = True
-            passed_on["headers"] = self._headers(runtime, scope, caller, service, now)
-            await self._upstream(runtime, service)(passed_on, receive, send)
-        except DomainError as error:
-            accept = next((v for n, v in scope["headers"] if n == b"accept-language"), b"")
-            await problem(negotiate(accept.decode("latin-1")), error)(scope, receive, send)
+            await self._pass_on(scope, receive, answer)
+            return
+        except DomainError as raised:
+            error = raised
+        except Exception as raised:
+            if started:
+                raise
+            ERRORS.labels("front").inc()
+            log.error("unexpected", path=scope["path"], exc_info=raised)
+            error = Unexpected("It is logged. Nothing was changed.")
+        accept = next((v for n, v in scope["headers"] if n == b"accept-language"), b"")
+        await problem(negotiate(accept.decode("latin-1")), error)(scope, receive, answer)
+
+    async def _pass_on(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        service = None if _ENCODED_SLASH.search(scope["raw_path"]) else service_for(scope["path"])
+        if service is None:
+            raise NotFound("There is nothing at this address.")
+        runtime: Runtime = self.own.state.runtime
+        now = runtime.clock()
+        caller = await self._let_in(runtime, scope, now)
+        scope["stafett.route"] = service
+        passed_on = {key: value for key, value in scope.items() if key in _PASSED_ON}
+        passed_on["stafett.inside"] = True
+        passed_on["headers"] = self._headers(runtime, scope, caller, service, now)
+        if scope["method"] == "HEAD":
+            # Every GET has its HEAD; the services need not know.
+            passed_on["method"] = "GET"
+        await self._upstream(runtime, service)(passed_on, receive, send)
 
     async def _let_in(self, runtime: Runtime, scope: dict[str, Any], now: datetime) -> Caller:
-        authorization = next((v for n, v in scope["headers"] if n == b"authorization"), b"")
-        scheme, _, key = authorization.decode("latin-1").partition(" ")
+        given = [v for n, v in scope["headers"] if n == b"authorization"]
+        if len(given) > 1:
+            raise Malformed("Authorization stands there more than once.")
+        scheme, _, key = (given[0] if given else b"").decode("latin-1").partition(" ")
+        key = key.strip()
         if scheme.lower() != "bearer" or not key.startswith(PREFIX):
             raise Unauthenticated("Send an API key: Authorization: Bearer stf_…")
         if self._credentials is None:
             self._credentials = Credentials(runtime.database)
-        credential = await self._credentials.of_key(key.strip(), now)
+        credential = await self._credentials.of_key(key, now)
         needed = Scope.read if scope["method"] in _READING else Scope.write
         if needed not in credential.scopes:
             raise Forbidden("This API key may not {scope}.", scope=needed)
@@ -113,6 +154,17 @@ class Front:
         if upstream is None:
             upstream = self._upstreams[service] = upstream_of(runtime, service)
         return upstream
+
+
+def _without_body(send: Any) -> Any:
+    """`send` for a HEAD: the headers of the GET, and nothing after them."""
+
+    async def send_head(message: dict[str, Any]) -> None:
+        if message["type"] == "http.response.body":
+            message = {**message, "body": b""}
+        await send(message)
+
+    return send_head
 
 
 # A fresh scope: what Starlette has put into this one belongs to this app.

@@ -1,13 +1,14 @@
 """One OpenAPI 3.1 document out of the services' own."""
 
 import json
-import re
 from collections.abc import Mapping
 from typing import Any
 
 import httpx
 
+from services.chassis.caller import Follower
 from services.chassis.errors import Unavailable
+from services.chassis.internal_token import issue_for
 from services.chassis.runtime import Runtime
 from services.chassis.settings import SERVICES
 from services.gateway.routes import service_for
@@ -23,8 +24,11 @@ async def merged(runtime: Runtime, own: Mapping[str, Any]) -> dict[str, Any]:
     documents = {"gateway": own}
     for service in SERVICES:
         if service != "gateway":
+            token = issue_for(runtime.keyring, Follower("gateway"), service, runtime.clock())
             try:
-                response = await runtime.client(service).get("/internal/openapi.json")
+                response = await runtime.client(service).get(
+                    "/internal/openapi.json", headers={"Authorization": f"Bearer {token}"}
+                )
                 response.raise_for_status()
             except httpx.HTTPError as error:
                 raise Unavailable("A part of the document is not to be had right now.") from error
@@ -33,31 +37,16 @@ async def merged(runtime: Runtime, own: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def merge(documents: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """Paths side by side; schemas too, and two that differ under one name are told apart by their service."""
+    """Paths side by side; components too, and two that differ under one name are told apart by their service."""
     first = documents["gateway"]
     components: dict[str, dict[str, Any]] = {}
     paths: dict[str, Any] = {}
     tags: list[str] = []
     for service, document in documents.items():
-        text = json.dumps(document)
-        for kind, named in document.get("components", {}).items():
-            for name, value in named.items():
-                known = components.get(kind, {}).get(name)
-                if known is not None and known != value:
-                    other = f"{service.capitalize()}{name}"
-                    text = re.sub(
-                        rf'"#/components/{kind}/{re.escape(name)}"',
-                        f'"#/components/{kind}/{other}"',
-                        text,
-                    )
-        renamed = json.loads(text)
-        for kind, named in renamed.get("components", {}).items():
-            held = components.setdefault(kind, {})
-            for name, value in named.items():
-                before = document["components"][kind][name]
-                differs = name in held and held[name] != before
-                held[f"{service.capitalize()}{name}" if differs else name] = value
-        for path, operations in renamed.get("paths", {}).items():
+        told_apart = _told_apart(service, document, components)
+        for kind, named in told_apart.get("components", {}).items():
+            components.setdefault(kind, {}).update(named)
+        for path, operations in told_apart.get("paths", {}).items():
             if service_for(path) == service:
                 paths[path] = operations
                 for operation in operations.values():
@@ -76,3 +65,42 @@ def merge(documents: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
         "paths": paths,
         "components": components,
     }
+
+
+def _told_apart(
+    service: str, document: Mapping[str, Any], held: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Any]:
+    """The document, with every component renamed that means something else in `held` under its name."""
+    components = document.get("components", {})
+    own = {
+        (kind, name): value for kind, named in components.items() for name, value in named.items()
+    }
+    differing = {
+        (kind, name)
+        for (kind, name), value in own.items()
+        if held.get(kind, {}).get(name, value) != value
+    }
+    # What refers to something renamed means something else, too, though it reads the same.
+    grown = True
+    while grown:
+        marks = [f'"{_reference(kind, name)}"' for kind, name in differing]
+        referring = {
+            key
+            for key, value in own.items()
+            if key[1] in held.get(key[0], {}) and any(mark in json.dumps(value) for mark in marks)
+        }
+        grown = not referring <= differing
+        differing |= referring
+    text = json.dumps(document)
+    for kind, name in differing:
+        renamed = _reference(kind, service.capitalize() + name)
+        text = text.replace(f'"{_reference(kind, name)}"', f'"{renamed}"')
+    result: dict[str, Any] = json.loads(text)
+    for kind, name in differing:
+        named = result["components"][kind]
+        named[service.capitalize() + name] = named.pop(name)
+    return result
+
+
+def _reference(kind: str, name: str) -> str:
+    return f"#/components/{kind}/{name}"

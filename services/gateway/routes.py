@@ -24,6 +24,8 @@ TABLE: Mapping[str, str] = {
     "tools": "onboarding",
 }
 
+# What others might take out of a path before they read it.
+_ODD = frozenset({"", ".", ".."})
 _BY_FIRST: dict[str, list[tuple[list[str], str]]] = {}
 for _pattern, _service in sorted(TABLE.items(), key=lambda item: -item[0].count("/")):
     _segments = _pattern.split("/")
@@ -31,9 +33,9 @@ for _pattern, _service in sorted(TABLE.items(), key=lambda item: -item[0].count(
 
 
 def service_for(path: str) -> str | None:
-    """The service behind a public path; None when there is none."""
+    """The service behind a public path; None when there is none, or when it is not written plainly."""
     segments = path.split("/")
-    if len(segments) < 3 or segments[1] != "v1":
+    if len(segments) < 3 or segments[1] != "v1" or not _ODD.isdisjoint(segments[2:]):
         return None
     asked = segments[2:]
     for pattern, service in _BY_FIRST.get(asked[0], ()):

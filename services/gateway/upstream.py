@@ -36,6 +36,8 @@ _HOP_BY_HOP = frozenset(
 )
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _CHUNK = 64 * 1024
+# Shorter than the 5 s after which uvicorn hangs up: a request sent into a closing connection would be lost.
+_KEPT_SECONDS = 4.0
 
 
 class Upstream(Protocol):
@@ -56,6 +58,11 @@ def forwardable(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, byt
     return [(n, v) for n, v in kept if n not in listed] if listed else kept
 
 
+def _as_ascii(raw: bytes) -> str:
+    """A part of an address with every other byte percent-encoded, so that it arrives as it came."""
+    return "".join(chr(byte) if 0x21 <= byte < 0x7F else f"%{byte:02X}" for byte in raw)
+
+
 class Replicas:
     """A service's replicas on the network, taken in turn. One that cannot be reached is passed over."""
 
@@ -70,9 +77,9 @@ class Replicas:
 
     async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
         session = self._open()
-        target = scope["raw_path"].decode("ascii")
+        target = _as_ascii(scope["raw_path"])
         if scope["query_string"]:
-            target += "?" + scope["query_string"].decode("ascii")
+            target += "?" + _as_ascii(scope["query_string"])
         headers = [
             (n.decode("latin-1"), v.decode("latin-1")) for n, v in scope["headers"] if n != b"host"
         ]
@@ -97,6 +104,8 @@ class Replicas:
             except _AlreadyStarted as error:
                 raise error.cause from error
             except (aiohttp.ClientError, TimeoutError) as error:
+                if body.caller_left:
+                    return
                 last = error
                 connected = not isinstance(error, aiohttp.ClientConnectorError)
                 # Sent, but not answered: only what changes nothing may be sent again.
@@ -114,7 +123,7 @@ class Replicas:
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
             connector = aiohttp.TCPConnector(
-                limit=0, limit_per_host=0, keepalive_timeout=30, ttl_dns_cache=5
+                limit=0, limit_per_host=0, keepalive_timeout=_KEPT_SECONDS, ttl_dns_cache=5
             )
             self._session = aiohttp.ClientSession(
                 connector=connector, timeout=self._timeout, cookie_jar=aiohttp.DummyCookieJar()
@@ -146,6 +155,7 @@ class _Body:
             for name, value in headers
         )
         self.started = False
+        self.caller_left = False
 
     async def stream(self) -> AsyncIterator[bytes]:
         self.started = True
@@ -153,6 +163,7 @@ class _Body:
         while more:
             message = await self._receive()
             if message["type"] == "http.disconnect":
+                self.caller_left = True
                 raise aiohttp.ClientPayloadError("the caller went away")
             if message.get("body"):
                 yield message["body"]

@@ -4,10 +4,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hmac import compare_digest
 
+import asyncpg
+import structlog
+
 from services.chassis.caller import Caller, Role
 from services.chassis.database import Database, reader_of
-from services.chassis.errors import Unauthenticated
+from services.chassis.errors import Unauthenticated, Unavailable
 from services.gateway.domain.api_key import PresentedKey, Scope
+
+log = structlog.get_logger(__name__)
 
 # How long a credential is believed without asking again, in seconds: as long as a revoked one may still open the door.
 BELIEVED_SECONDS = 1.0
@@ -20,7 +25,13 @@ SELECT p.id, p.name, p.roles, p.team_id, k.scopes, k.secret_hash, k.last_used_at
 FROM api_key k JOIN person p ON p.organization_id = k.organization_id AND p.id = k.person_id
 WHERE k.organization_id = $1 AND k.id = $2 AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > $3) AND p.active
 """
-_USED = "UPDATE api_key SET last_used_at = $3 WHERE organization_id = $1 AND id = $2"
+# A key that is being changed just now is passed over: nobody waits for this note.
+_USED = """
+UPDATE api_key SET last_used_at = $3
+WHERE organization_id = $1 AND id = (
+  SELECT id FROM api_key WHERE organization_id = $1 AND id = $2 FOR UPDATE SKIP LOCKED
+)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +67,7 @@ class Credentials:
         if row is None or not compare_digest(row["secret_hash"], key.secret_hash):
             raise Unauthenticated("The API key is not known, has ended or was revoked.")
         if row["last_used_at"] is None or row["last_used_at"] < now - _USE_NOTED_EVERY:
-            async with self._database.transaction(key.organization_id) as session:
-                await reader_of(session).connection.execute(_USED, key.organization_id, key.id, now)
+            await self._note_use(key, now)
         caller = Caller(
             organization_id=key.organization_id,
             person_id=row["id"],
@@ -66,3 +76,11 @@ class Credentials:
             team_id=row["team_id"],
         )
         return Credential(caller, frozenset(Scope(scope) for scope in row["scopes"]))
+
+    async def _note_use(self, key: PresentedKey, now: datetime) -> None:
+        """Write down when the key was used. Whoever only reads is let in also where that cannot be written."""
+        try:
+            async with self._database.transaction(key.organization_id) as session:
+                await reader_of(session).connection.execute(_USED, key.organization_id, key.id, now)
+        except (Unavailable, asyncpg.PostgresError) as error:
+            log.warning("use_of_key_not_noted", api_key_id=str(key.id), error=repr(error))
