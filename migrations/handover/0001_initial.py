@@ -319,7 +319,9 @@ def upgrade() -> None:
         sa.Column("submitted_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("accepted_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("completed_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("imported", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column(
+            "imported", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
+        ),
         sa.CheckConstraint(
             "(state = 'cancelled') = (cancelled_reason IS NOT NULL)",
             name=op.f("ck_handover_cancelled_with_reason"),

@@ -6,6 +6,7 @@ from typing import Any
 from services.chassis.events import Event
 from services.handover.domain.competence import CompetenceNeed
 from services.handover.domain.customer import Customer
+from services.handover.domain.deal_import import DealCustomer, OpenedHandover
 from services.handover.domain.handover import Handover
 from services.handover.domain.log import LogEntry
 from services.handover.domain.promise import Promise, ReadBack
@@ -13,11 +14,11 @@ from services.handover.domain.stakeholder import Stakeholder
 from services.handover.domain.unknown import Unknown
 
 
-def _on(handover: Handover) -> str:
+def _on(handover: Handover | OpenedHandover) -> str:
     return f"handovers/{handover.id}"
 
 
-def customer_created(customer: Customer) -> Event:
+def customer_created(customer: Customer | DealCustomer) -> Event:
     """A customer became known."""
     return Event("customer.created", f"customers/{customer.id}", after={"name": customer.name})
 
@@ -29,7 +30,7 @@ def customer_changed(
     return Event("customer.changed", f"customers/{customer.id}", before=before, after=after)
 
 
-def handover_created(handover: Handover) -> Event:
+def handover_created(handover: Handover | OpenedHandover) -> Event:
     """A seller opened a handover, by hand or by import."""
     return Event(
         "handover.created",

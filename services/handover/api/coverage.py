@@ -106,7 +106,7 @@ async def get_handover_coverage(
         "as_of": as_of,
         "needs": [_shown(one) for one in covered],
     }
-    return Response(orjson.dumps(body), media_type="application/json")
+    return Response(orjson.dumps(body, default=str), media_type="application/json")
 
 
 def _shown(covered: NeedCoverage) -> dict[str, Any]:

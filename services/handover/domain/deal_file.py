@@ -62,7 +62,10 @@ class Deal:
 
 @dataclass(frozen=True, slots=True)
 class DealRow:
-    """What became of a row: a deal, or problems, or the line it repeats, or why it is left out."""
+    """What became of a row: a deal, or problems, or the line it repeats, or why it is left out.
+
+    Remarks tell what a deal had to do without.
+    """
 
     line: int
     external_id: str | None
@@ -70,6 +73,7 @@ class DealRow:
     problems: tuple[FieldError, ...] = ()
     duplicate_of: int | None = None
     left_out: str | None = None
+    remarks: tuple[FieldError, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +236,7 @@ class _Cells:
         self._table = table
         self._row = row
         self.problems: list[FieldError] = []
+        self.remarks: list[FieldError] = []
 
     def of(self, name: str | None) -> Cell:
         if name is None:
@@ -258,15 +263,20 @@ class _Cells:
         default_currency: str | None,
         meaning: Callable[[Cell], Decimal | None],
     ) -> tuple[Decimal | None, str | None]:
-        """Amount and currency, both or neither, in the currency's smallest unit."""
+        """Amount and currency, both or neither, in the currency's smallest unit.
+
+        An amount without a currency says nothing, but the deal is real: the missing list asks for it.
+        """
         amount = self.take(meaning, amount_name)
         if amount is None:
             return None, None
         cell = self.of(currency_name)
         currency = cell.text.upper() or default_currency
         if currency is None:
-            self.problems.append(
-                self.of(amount_name).problem("{name} has no currency, and none was given for all")
+            self.remarks.append(
+                self.of(amount_name).problem(
+                    "{name} is left out: it has no currency, and none was given for all"
+                )
             )
             return None, None
         if not is_currency(currency):
@@ -279,7 +289,7 @@ class _Cells:
     def outcome(self, external_id: str | None, deal: Deal) -> DealRow:
         if self.problems:
             return DealRow(self._row.line, external_id, problems=tuple(self.problems))
-        return DealRow(self._row.line, external_id, deal)
+        return DealRow(self._row.line, external_id, deal, remarks=tuple(self.remarks))
 
 
 def _each_once(rows: Iterable[DealRow]) -> list[DealRow]:

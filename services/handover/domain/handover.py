@@ -154,7 +154,7 @@ class Handover(Row, table=True):
     accepted_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
     completed_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
     # What the CRM said last, so that an import changes what changed there and nothing else (deal_import.py).
-    imported: dict[str, Any] | None = Field(default=None, sa_type=JSONB)
+    imported: dict[str, Any] | None = Field(default=None, sa_type=JSONB(none_as_null=True))
 
     # --- questions
 

@@ -156,10 +156,12 @@ def test_an_unknown_currency_is_a_problem():
     )
 
 
-def test_an_amount_without_any_currency_is_a_problem():
+def test_an_amount_without_any_currency_is_left_out_and_that_is_told():
     (row,) = salesforce_deals(opportunities({}), ACCOUNTS, None)
-    assert [problem.detail for problem in row.problems] == [
-        "Amount has no currency, and none was given for all"
+    assert row.deal is not None
+    assert (row.deal.amount, row.deal.currency) == (None, None)
+    assert [remark.detail for remark in row.remarks] == [
+        "Amount is left out: it has no currency, and none was given for all"
     ]
 
 
