@@ -322,7 +322,12 @@ def _refuse_unknown(request: Request, known: frozenset[str]) -> None:
 
 def concept(tag: str, *, files: bool = False) -> APIRouter:
     """The router of one concept, under `/v1`; with `files`, of uploads."""
-    return APIRouter(prefix="/v1", tags=[tag], route_class=FileRoute if files else Route)
+    return APIRouter(
+        prefix="/v1",
+        tags=[tag],
+        route_class=FileRoute if files else Route,
+        generate_unique_id_function=_operation_id,
+    )
 
 
 def pages() -> APIRouter:
@@ -537,7 +542,6 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         lifespan=running,
-        generate_unique_id_function=_operation_id,
         redirect_slashes=False,
         # Measured: asking at every request whether somebody traces costs a tenth of a simple one.
         telemetry={"tracing": False, "metrics": False, "logs": False},
