@@ -1,9 +1,15 @@
 """The OpenAPI 3.1 document of a service: FastAPI's, with our errors for each operation."""
 
+import json
+from contextlib import suppress
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+
+from services.chassis import errors, problems
+from services.chassis.errors import DomainError
+from services.chassis.examples import NoExample, example_of
 
 PROBLEM_SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -75,6 +81,7 @@ def describe(app: FastAPI) -> dict[str, Any]:
             routes=app.routes,
             openapi_version="3.1.0",
         )
+        document = _name_forms(document)
         components = document.setdefault("components", {})
         schemas = components.setdefault("schemas", {})
         schemas.pop("HTTPValidationError", None)
@@ -84,10 +91,13 @@ def describe(app: FastAPI) -> dict[str, Any]:
             name: {
                 "description": text,
                 "content": {
-                    "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}
+                    "application/problem+json": {
+                        "schema": {"$ref": "#/components/schemas/Problem"},
+                        "example": _problem_example(name, int(status), text),
+                    }
                 },
             }
-            for name, text in _RESPONSES.values()
+            for status, (name, text) in _RESPONSES.items()
         }
         components["securitySchemes"] = {
             "apiKey": {"type": "http", "scheme": "bearer", "description": "An API key: `stf_…`."}
@@ -96,8 +106,26 @@ def describe(app: FastAPI) -> dict[str, Any]:
         for path, operations in document.get("paths", {}).items():
             for method, operation in operations.items():
                 _complete(path, method, operation)
+        for operations in document.get("paths", {}).values():
+            for method, operation in operations.items():
+                _show(method, operation, schemas)
         app.openapi_schema = document
     return app.openapi_schema
+
+
+def _name_forms(document: dict[str, Any]) -> dict[str, Any]:
+    """FastAPI names a form after its path; ours is named after its operation."""
+    text = json.dumps(document)
+    for operations in document.get("paths", {}).values():
+        for operation in operations.values():
+            for media in operation.get("requestBody", {}).get("content", {}).values():
+                name = media.get("schema", {}).get("$ref", "").rpartition("/")[2]
+                if name.startswith("Body_"):
+                    own = operation["operationId"]
+                    text = text.replace(f'"{name}"', f'"{own[0].upper()}{own[1:]}Form"')
+                    text = text.replace(f'/{name}"', f'/{own[0].upper()}{own[1:]}Form"')
+    renamed: dict[str, Any] = json.loads(text)
+    return renamed
 
 
 def _complete(path: str, method: str, operation: dict[str, Any]) -> None:
@@ -115,3 +143,29 @@ def _complete(path: str, method: str, operation: dict[str, Any]) -> None:
     responses = operation["responses"]
     for status in sorted(expected):
         responses[status] = {"$ref": f"#/components/responses/{_RESPONSES[status][0]}"}
+
+
+def _problem_example(name: str, status: int, text: str) -> dict[str, Any]:
+    kind: type[DomainError] = getattr(problems, name, None) or getattr(errors, name)
+    return {
+        "type": f"/problems/{kind.slug}",
+        "title": kind.title,
+        "status": status,
+        "detail": text,
+        "request_id": "019a2b3c-4d5e-7f60-8123-456789abcdef",
+    }
+
+
+def _show(method: str, operation: dict[str, Any], schemas: dict[str, Any]) -> None:
+    """Give every body, asked for or answered, an example."""
+    bodies = [operation.get("requestBody", {}), *operation["responses"].values()]
+    for body in bodies:
+        for media in body.get("content", {}).values():
+            schema = media.get("schema", {})
+            if method == "patch" and body is bodies[0] and "$ref" in schema:
+                # What a merge patch leaves out stays as it is: nothing has a default.
+                for field in schemas[schema["$ref"].rpartition("/")[2]]["properties"].values():
+                    field.pop("default", None)
+            if schema and "example" not in media and "examples" not in media:
+                with suppress(NoExample):
+                    media["example"] = example_of(schema, schemas)
