@@ -12,6 +12,7 @@ from uuid import UUID
 
 from pydantic import BaseModel
 from sqlalchemy import (
+    BindParameter,
     ColumnElement,
     Dialect,
     Enum,
@@ -29,7 +30,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import asyncpg as asyncpg_dialect
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.sql import ClauseElement
+from sqlalchemy.sql import ClauseElement, visitors
 from sqlalchemy.sql.util import ClauseAdapter
 
 from services.chassis.database import Reader, reader_of
@@ -48,6 +49,10 @@ class Statement:
     __slots__ = ("_constants", "_processors", "names", "sql")
 
     def __init__(self, statement: ClauseElement) -> None:
+        for part in visitors.iterate(statement):
+            if isinstance(part, BindParameter):
+                # Filled in at each use; compiling a list of literals (`in_`) would ask for it now.
+                part.required = False
         compiled = statement.compile(dialect=_DIALECT, compile_kwargs={"render_postcompile": True})
         self.sql = str(compiled)
         self.names: tuple[str, ...] = tuple(compiled.positiontup or ())  # type: ignore[attr-defined]
@@ -153,7 +158,7 @@ class Read(Generic[M]):
         stored = await reader_of(session).connection.fetchrow(
             statement.sql, *statement.arguments(values)
         )
-        assert stored is not None  # noqa: S101  # an insert that does not fail returns its row
+        assert stored is not None  # an insert that does not fail returns its row
         return Found(stored[0].encode(), stored[1] if self._has_version else None)
 
     async def require(self, reader: Reader, id: UUID) -> None:
