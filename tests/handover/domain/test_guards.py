@@ -1,0 +1,120 @@
+"""What promises and the log put in the way of a move."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from services.chassis.errors import Conflict, IllegalMove
+from services.chassis.tables import new_id
+from services.handover.domain.guards import (
+    Reviewed,
+    against_acceptance,
+    against_completion,
+    require_no,
+    require_readable_back,
+)
+from services.handover.domain.handover import Handover, State
+from services.handover.domain.log import LogEntry, LogKind
+from services.handover.domain.promise import Promise, PromiseState, ReadBack, Stance
+
+NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
+LEAD, OTHER_LEAD = new_id(), new_id()
+HANDOVER = Handover(state=State.in_review, delivery_lead_id=LEAD)
+
+
+def a_promise(state: PromiseState, **fields: Any) -> Promise:
+    return Promise(statement="All shops take cards.", state=state, worded_at=NOW, **fields)
+
+
+def read_back(promise: Promise, lead: UUID = LEAD) -> ReadBack:
+    return ReadBack(promise_id=promise.id, lead_id=lead, stance=Stance.promise)
+
+
+def a_change(promise: Promise, minutes_later: int = 1, **fields: Any) -> LogEntry:
+    return LogEntry(
+        kind=LogKind.change,
+        affects=[promise.id],
+        created_at=NOW + timedelta(minutes=minutes_later),
+        **fields,
+    )
+
+
+def obstacles(promise: Promise, *read_backs: ReadBack, log: Any = ()) -> list[str]:
+    found = against_acceptance(HANDOVER, [promise], Reviewed.of(read_backs, log))
+    return [obstacle.error.detail for obstacle in found]
+
+
+def test_a_promise_that_the_lead_read_back_is_no_obstacle():
+    promise = a_promise(PromiseState.accepted)
+    assert obstacles(promise, read_back(promise)) == []
+
+
+def test_a_promise_that_nobody_or_another_lead_read_back_is_one():
+    promise = a_promise(PromiseState.accepted)
+    assert obstacles(promise) == ["The delivery lead has not read it back."]
+    assert obstacles(promise, read_back(promise, OTHER_LEAD)) == [
+        "The delivery lead has not read it back."
+    ]
+
+
+def test_a_declined_promise_is_one():
+    promise = a_promise(PromiseState.declined)
+    assert obstacles(promise, read_back(promise)) == ["It is declined."]
+
+
+def test_a_superseded_promise_is_none():
+    assert obstacles(a_promise(PromiseState.superseded)) == []
+
+
+def test_a_change_told_since_is_one_until_it_is_corrected():
+    promise = a_promise(PromiseState.accepted)
+    change = a_change(promise)
+    [why] = obstacles(promise, read_back(promise), log=[change])
+    assert "change" in why
+    correction = LogEntry(kind=LogKind.note, corrects=change.id)
+    assert obstacles(promise, read_back(promise), log=[change, correction]) == []
+
+
+def test_a_change_told_before_the_promise_got_its_words_is_none():
+    promise = a_promise(PromiseState.accepted)
+    earlier = a_change(promise, minutes_later=-1)
+    assert obstacles(promise, read_back(promise), log=[earlier]) == []
+
+
+def test_an_entry_of_another_kind_is_none():
+    promise = a_promise(PromiseState.accepted)
+    entry = a_change(promise)
+    entry.kind = LogKind.risk
+    assert obstacles(promise, read_back(promise), log=[entry]) == []
+
+
+@pytest.mark.parametrize("state", list(PromiseState))
+def test_completion_waits_for_what_became_of_every_promise(state: PromiseState):
+    waits = state in {PromiseState.offered, PromiseState.accepted, PromiseState.conditional}
+    assert bool(against_completion([a_promise(state)])) is waits
+
+
+def test_the_refusal_names_every_promise_and_says_the_first():
+    promises = [a_promise(PromiseState.accepted), a_promise(PromiseState.accepted)]
+    with pytest.raises(Conflict, match="All shops take cards") as refused:
+        require_no(against_completion(promises))
+    assert [error.pointer for error in refused.value.errors] == [
+        f"/promises/{promise.id}" for promise in promises
+    ]
+
+
+@pytest.mark.parametrize("state", list(State))
+def test_promises_are_read_back_in_review_and_later_only_when_offered_anew(state: State):
+    handover = Handover(state=state, delivery_lead_id=LEAD)
+    offered, accepted = a_promise(PromiseState.offered), a_promise(PromiseState.accepted)
+    for promise, states in (
+        (offered, {State.in_review, State.accepted, State.in_delivery}),
+        (accepted, {State.in_review}),
+    ):
+        if state in states:
+            require_readable_back(handover, promise)
+        else:
+            with pytest.raises(IllegalMove):
+                require_readable_back(handover, promise)
