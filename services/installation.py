@@ -13,7 +13,7 @@ from services.chassis.settings import SERVICES, Settings, asyncpg_url
 
 
 class NoDatabase(LookupError):
-    """The settings do not name the address that is needed; the message says which."""
+    """No address is named, or nobody answers there; the message says which."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ class Installation:
         for service in SERVICES:
             try:
                 found = await revision_of(self.url_of(service), service)
-            except (asyncpg.PostgresError, OSError):
+            except (asyncpg.PostgresError, NoDatabase):
                 return False
             if found != heads[service]:
                 return False
@@ -105,9 +105,14 @@ class Installation:
 async def revision_of(url: URL, service: str) -> str | None:
     """The revision at which a service's tables stand, as the user of `url` sees it; None before the first.
 
-    Raises what asyncpg raises when it cannot connect or may not look.
+    Raises NoDatabase where nobody answers, and what asyncpg raises for one who may not look.
     """
-    connection = await asyncpg.connect(plain_address(url), timeout=10)
+    try:
+        connection = await asyncpg.connect(plain_address(url), timeout=10)
+    except OSError as error:
+        where = url.set(drivername="postgresql").render_as_string(hide_password=True)
+        reason = error.strerror or str(error) or "no answer in time"
+        raise NoDatabase(f"PostgreSQL at {where} cannot be reached: {reason}.") from error
     try:
         found: str | None = await connection.fetchval(
             f"SELECT version_num FROM {service}.alembic_version"  # nosec B608: a name of ours

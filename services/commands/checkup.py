@@ -204,7 +204,7 @@ async def database(settings: Settings) -> AsyncIterator[Check]:
 
 async def _schema(service: str, url: URL, head: str | None) -> AsyncIterator[Check]:
     name = f"database of {service}"
-    shown = url.render_as_string(hide_password=True)
+    shown = url.set(drivername="postgresql").render_as_string(hide_password=True)
     try:
         connection = await asyncpg.connect(plain_address(url), timeout=5)
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:

@@ -54,7 +54,8 @@ async def _fill(installation: "Installation") -> "DemoKeys":
     from services.demo.loader import fill
 
     columns: list[Any] = [TextColumn("{task.description:<22}"), BarColumn(), MofNCompleteColumn()]
-    with Progress(*columns, console=screen(stderr=True)) as progress:
+    console = screen(stderr=True)
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         tasks: dict[str, Any] = {}
 
         def told(what: str, done: int, of: int) -> None:

@@ -25,6 +25,9 @@ def doctor(
         from rich.table import Table
 
         table = Table.grid(padding=(0, 2, 0, 0))
+        table.add_column(no_wrap=True)
+        table.add_column(no_wrap=True)
+        table.add_column(overflow="fold")
         for check in checks:
             words = check.found if check.remedy is None else f"{check.found}\n→ {check.remedy}"
             table.add_row(_MARKS[check.verdict], check.name, _plain(words))

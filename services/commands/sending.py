@@ -153,7 +153,8 @@ async def run(
         imported = Imported(dry_run)
         from rich.progress import Progress
 
-        with Progress(console=screen(stderr=True), transient=True) as progress:
+        console = screen(stderr=True)
+        with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
             task = progress.add_task(wanted.file.name, total=sum(part.rows for part in parts))
             for part in parts:
                 body = {"file": part.content, **files}

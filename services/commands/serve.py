@@ -29,7 +29,7 @@ def migrate(
 
     with opened(settings_with()) as installation:
         done = asyncio.run(installation.migrate())
-        where = installation.admin_url().render_as_string(hide_password=True)
+        where = installation.admin_url().set(drivername="postgresql").render_as_string()
     if as_json:
         put_json(
             {
