@@ -43,6 +43,15 @@ class FieldError:
         return self.template.format(**self.params)
 
 
+class Unfit(ValueError):
+    """What a field does not take, raised in its validator; a message template and its parameters."""
+
+    def __init__(self, template: str, /, **params: object) -> None:
+        self.template = template
+        self.params = params
+        super().__init__(template.format(**params))
+
+
 class DomainError(Exception):
     """The root. `slug` names the problem type, `title` says it in a few words."""
 

@@ -17,6 +17,7 @@ from pydantic import (
 )
 
 from services.chassis.currency import DECIMALS, in_smallest_unit, is_currency
+from services.chassis.errors import Unfit
 
 # NUL cannot be stored, and other control characters (but tab and line breaks) are never meant.
 _PRINTABLE = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
@@ -43,7 +44,7 @@ def _in_utc(moment: datetime) -> datetime:
 
 def _sensible(moment: datetime) -> datetime:
     if not 1900 <= moment.year <= 2200:
-        raise ValueError("the year must lie between 1900 and 2200")
+        raise Unfit("The year must lie between 1900 and 2200.")
     return moment
 
 
@@ -59,7 +60,7 @@ class Body(BaseModel):
 
 def _currency(code: str) -> str:
     if not is_currency(code):
-        raise ValueError("not a currency code of ISO 4217")
+        raise Unfit("This is not a currency code of ISO 4217.")
     return code
 
 
@@ -85,12 +86,16 @@ class Money(BaseModel):
     def _amount_is_text(cls, value: Any) -> Any:
         # A JSON number is a float somewhere on its way; money is not.
         if isinstance(value, dict) and isinstance(value.get("amount"), float | bool):
-            raise ValueError('write the amount as text: "1250.00"')
+            raise Unfit('Write the amount as text: "1250.00".')
         return value
 
     @model_validator(mode="after")
     def _to_the_minor_unit(self) -> "Money":
         if self.amount != in_smallest_unit(self.amount, self.currency):
-            raise ValueError(f"{self.currency} has {DECIMALS[self.currency]} decimals at most")
+            raise Unfit(
+                "{currency} has at most {decimals} decimals.",
+                currency=self.currency,
+                decimals=DECIMALS[self.currency],
+            )
         self.amount = in_smallest_unit(self.amount, self.currency)
         return self

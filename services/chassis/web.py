@@ -31,7 +31,7 @@ from services.chassis import errors, problems
 from services.chassis.caller import Caller, Follower
 from services.chassis.database import GONE, UNFIT, Database, Reader, reader_of
 from services.chassis.documents import describe
-from services.chassis.errors import DomainError, FieldError, Invalid, Unauthenticated
+from services.chassis.errors import DomainError, FieldError, Invalid, Unauthenticated, Unfit
 from services.chassis.events import Cursor, read_feed, settle, store_recorded
 from services.chassis.idempotency import Answer, KeyedRequest, claim, forget, keep
 from services.chassis.internal_token import Clock, utc_now
@@ -347,6 +347,7 @@ _WORDS = {
     "string_type": "It must be text.",
     "string_unicode": "It must be valid Unicode.",
     "int_parsing": "It must be a whole number.",
+    "int_parsing_size": "It is too large.",
     "int_type": "It must be a whole number.",
     "int_from_float": "It must be a whole number.",
     "bool_parsing": "It must be true or false.",
@@ -358,7 +359,19 @@ _WORDS = {
     "greater_than_equal": "It must be at least {ge}.",
     "less_than_equal": "It must be at most {le}.",
     "greater_than": "It must be more than {gt}.",
+    "less_than": "It must be less than {lt}.",
+    "float_parsing": "It must be a number.",
+    "float_type": "It must be a number.",
+    "decimal_parsing": "It must be a number, written as text.",
+    "decimal_type": "It must be a number, written as text.",
+    "finite_number": "It must be a number, not infinity.",
+    "decimal_max_digits": "It must have at most {max_digits} digits.",
+    "decimal_max_places": "It must have at most {decimal_places} decimals.",
+    "decimal_whole_digits": "It must have at most {whole_digits} digits before the decimal mark.",
+    "union_tag_not_found": "It must say its {discriminator}.",
+    "union_tag_invalid": "Its {discriminator} must be one of {expected_tags}.",
     "date_from_datetime_parsing": "It must be a date such as 2026-11-22.",
+    "date_from_datetime_inexact": "It must be a date such as 2026-11-22.",
     "date_parsing": "It must be a date such as 2026-11-22.",
     "date_type": "It must be a date such as 2026-11-22.",
     "timezone_aware": "It must say its offset from UTC, such as 2026-11-22T09:00:00+01:00.",
@@ -386,16 +399,33 @@ def validation_error(caught: RequestValidationError) -> DomainError:
         if error["type"] == "json_invalid":
             return errors.Malformed("The body is not JSON.")
         where, *path = error["loc"] or ("body",)
-        template = _WORDS.get(error["type"])
-        params = {k: v for k, v in error.get("ctx", {}).items() if isinstance(v, str | int | float)}
-        if template is None:
-            template, params = (
-                "{reason}",
-                {"reason": str(error["msg"]).removeprefix("Value error, ")},
-            )
-        pointer = "".join("/" + pointer_part(str(p)) for p in path)
-        found_errors.append(FieldError(pointer, template, params, where=str(where)))
+        found_errors.append(_field_error(error, _pointer(path), str(where)))
     return Invalid("The request is not valid.", errors=found_errors)
+
+
+def _pointer(path: Sequence[str | int]) -> str:
+    return "".join("/" + pointer_part(str(part)) for part in path)
+
+
+def _field_error(error: Mapping[str, Any], pointer: str, where: str) -> FieldError:
+    """One of Pydantic's errors in our words: those of its type, or what our validator said."""
+    context = error.get("ctx", {})
+    said = context.get("error")
+    if isinstance(said, Unfit):
+        return FieldError(pointer, said.template, said.params, where=where)
+    if error["type"] in _WORDS:
+        # Its lists are English: 'a', 'b' or 'c'.
+        params = {
+            name: value.replace("' or '", "', '") if isinstance(value, str) else value
+            for name, value in context.items()
+            if name != "error"
+        }
+        return FieldError(pointer, _WORDS[error["type"]], params, where=where)
+    if error["type"] == "value_error" and "valid email" in error["msg"]:
+        return FieldError(pointer, "This is not a valid e-mail address.", where=where)
+    return FieldError(
+        pointer, "{reason}", {"reason": error["msg"].removeprefix("Value error, ")}, where=where
+    )
 
 
 def database_error(caught: asyncpg.PostgresError) -> DomainError | None:

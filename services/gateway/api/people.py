@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from services.chassis.caller import Role
 from services.chassis.database import load, reader_of
-from services.chassis.errors import FieldError, Invalid, NotFound
+from services.chassis.errors import FieldError, Invalid, NotFound, Unfit
 from services.chassis.events import changes, record
 from services.chassis.fields import Body, Line, Moment, Name
 from services.chassis.pages import PageQuery
@@ -28,7 +28,7 @@ router = concept("people")
 
 def _known_zone(name: str) -> str:
     if name not in available_timezones():
-        raise ValueError("not a time zone of the IANA database, such as Europe/Stockholm")
+        raise Unfit("This is not a time zone of the IANA database, such as Europe/Stockholm.")
     return name
 
 

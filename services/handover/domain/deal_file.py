@@ -72,7 +72,7 @@ class DealRow:
     deal: Deal | None = None
     problems: tuple[FieldError, ...] = ()
     duplicate_of: int | None = None
-    left_out: str | None = None
+    left_out: FieldError | None = None
     remarks: tuple[FieldError, ...] = ()
 
 
@@ -130,7 +130,8 @@ def salesforce_deals(
         cells = _Cells(opportunities, row)
         external_id = salesforce_id(cells.take(name_in, "Id") or "") or None
         if cells.take(salesforce_boolean, "IsDeleted"):
-            return DealRow(row.line, external_id, left_out=SALESFORCE_DELETED)
+            reason = csv_problem(row.line, None, SALESFORCE_DELETED)
+            return DealRow(row.line, external_id, left_out=reason)
         account = salesforce_id(cells.take(line_in, "AccountId") or "")
         amount, currency = cells.money(
             "Amount", "CurrencyIsoCode", default_currency, salesforce_amount

@@ -192,8 +192,7 @@ def _not_a_deal(row: DealRow) -> ImportedRow:
         )
         return ImportedRow(row, RowResult.skipped, remarks=[remark])
     if row.left_out is not None:
-        remark = FieldError("", row.left_out, line=row.line)
-        return ImportedRow(row, RowResult.skipped, remarks=[remark])
+        return ImportedRow(row, RowResult.skipped, remarks=[row.left_out])
     return ImportedRow(row, RowResult.failed, errors=row.problems)
 
 

@@ -4,9 +4,9 @@ from decimal import Decimal
 
 import pytest
 
-from services.chassis.csv_table import CsvError, CsvTable, read_csv
-from services.chassis.errors import Invalid
+from services.chassis.csv_table import CsvError, CsvTable, csv_problem, read_csv
 from services.chassis.currency import DECIMALS, in_smallest_unit
+from services.chassis.errors import Invalid
 from services.handover.domain.deal_cell import DateFormat
 from services.handover.domain.deal_file import (
     SALESFORCE_DELETED,
@@ -275,7 +275,8 @@ def test_an_id_of_15_characters_is_the_same_as_its_18():
 def test_a_deal_deleted_in_salesforce_is_left_out_and_says_so():
     table = opportunities({"IsDeleted": "1", "Name": ""}, {})
     deleted, kept = salesforce_deals(table, ACCOUNTS, "NOK")
-    assert deleted == DealRow(2, OPPORTUNITY, left_out=SALESFORCE_DELETED)
+    said = csv_problem(2, None, SALESFORCE_DELETED)
+    assert deleted == DealRow(2, OPPORTUNITY, left_out=said)
     assert kept.deal is not None
 
 

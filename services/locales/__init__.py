@@ -1,0 +1,1 @@
+"""What the product says to its readers: message templates and their catalogs."""
