@@ -1,0 +1,159 @@
+"""Holds the running product to its OpenAPI document: schemathesis through the gateway, twice, at zero failures.
+
+    python -m contract [--seed N …] [--examples N] [schemathesis option …]
+
+The product runs in this process, on loopback, with an embedded PostgreSQL of its own and a firm with one of everything;
+schemathesis calls it with the key of somebody who has every role, so that little is refused before it is looked at.
+"""
+
+import argparse
+import asyncio
+import json
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+import uvicorn
+
+from services.all_in_one import AllInOne
+from services.chassis.embedded import EmbeddedPostgres
+from services.chassis.settings import Settings
+from services.chassis.telemetry import configure_logging
+from services.installation import Installation
+from services.serving import listen
+from tests.conftest import FAST, Product, found_firm
+from tests.system.filled import Filled, filled
+
+SEEDS = (1, 20261122)
+EXAMPLES = 50
+CHECKS = (
+    "not_a_server_error",
+    "status_code_conformance",
+    "content_type_conformance",
+    "response_headers_conformance",
+    "response_schema_conformance",
+    "negative_data_rejection",
+)
+# Everything in two rounds has to fit into a few minutes; what is slower than this is wrong.
+SLOWEST_ANSWER_SECONDS = 10
+
+
+def main() -> int:
+    """0 when both rounds found nothing."""
+    parser = argparse.ArgumentParser(prog="python -m contract", description=__doc__)
+    parser.add_argument("--seed", type=int, action="append", help="default: two that are fixed")
+    parser.add_argument("--examples", type=int, default=EXAMPLES)
+    options, more = parser.parse_known_args()
+    return asyncio.run(_hold(options.seed or list(SEEDS), options.examples, more))
+
+
+async def _hold(seeds: list[int], examples: int, more: list[str]) -> int:
+    began = time.monotonic()
+    codes = []
+    for seed in seeds:
+        # A firm of its own for each round: the first one leaves nothing as it was.
+        async with _served() as (address, everything):
+            with tempfile.TemporaryDirectory(prefix="stafett-contract-") as folder:
+                codes.append(
+                    await _round(address, everything, Path(folder), seed, examples, more)
+                )
+    seconds = time.monotonic() - began
+    print(f"contract: {len(seeds)} rounds in {seconds:.0f} s, {sum(map(bool, codes))} failed")
+    return max(codes)
+
+
+@asynccontextmanager
+async def _served() -> AsyncIterator[tuple[str, Filled]]:
+    """The product on a free port of loopback, with a firm in it."""
+    data_dir = Path(tempfile.mkdtemp(prefix="stafett-contract-"))
+    data_dir.chmod(0o755)
+    settings = Settings(
+        data_dir=data_dir, database_url=None, host="127.0.0.1", port=0, log_level="ERROR"
+    )
+    configure_logging(settings)
+    postgres = await asyncio.to_thread(EmbeddedPostgres.start, data_dir, FAST)
+    try:
+        installation = Installation(settings, postgres)
+        await installation.migrate()
+        app = AllInOne(settings, installation)
+        with listen(settings) as bound:
+            address = "http://{}:{}".format(*bound.getsockname()[:2])
+            config = uvicorn.Config(app, http="httptools", lifespan="on", log_config=None)
+            server = uvicorn.Server(config)
+            serving = asyncio.create_task(server.serve(sockets=[bound]))
+            try:
+                async with httpx.AsyncClient(base_url=address, timeout=30) as client:
+                    await _ready(client, serving)
+                    gateway = app.front.own.state.runtime.database
+                    firm = await found_firm(Product(app, installation, client, gateway), "Nordlys")
+                    yield address, await filled(firm)
+            finally:
+                server.should_exit = True
+                await serving
+    finally:
+        await asyncio.to_thread(postgres.stop)
+        shutil.rmtree(data_dir, ignore_errors=True)
+
+
+async def _ready(client: httpx.AsyncClient, serving: asyncio.Task[None]) -> None:
+    while not serving.done():
+        try:
+            (await client.get("/health/ready")).raise_for_status()
+            return
+        except httpx.TransportError:
+            await asyncio.sleep(0.05)
+    await serving
+    raise RuntimeError("the product ended before it was ready")
+
+
+async def _round(
+    address: str, everything: Filled, folder: Path, seed: int, examples: int, more: list[str]
+) -> int:
+    """What schemathesis says, and that its key still opened the door at the end."""
+    async with httpx.AsyncClient(base_url=address, timeout=30) as client:
+        document = (await client.get("/openapi.json")).json()
+        (folder / "openapi.json").write_text(json.dumps(document))
+        (folder / "schemathesis.toml").write_text(_configuration(everything))
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "schemathesis.cli"),
+            *("--config-file", str(folder / "schemathesis.toml")),
+            *("run", str(folder / "openapi.json"), "--url", address),
+            *("--header", f"Authorization: Bearer {everything.everyone.key}"),
+            *("--seed", str(seed), "--max-examples", str(examples)),
+            *("--checks", ",".join(CHECKS), "--request-timeout", str(SLOWEST_ANSWER_SECONDS)),
+            *("--generation-database", "none", "--no-color", "--continue-on-failure"),
+            *more,
+        )
+        try:
+            code = await process.wait()
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+        me = await client.get(
+            "/v1/me", headers={"Authorization": f"Bearer {everything.everyone.key}"}
+        )
+    if me.status_code != 200:
+        print(f"contract: the key was lost on the way ({me.status_code}): this round says little")
+        return 1
+    return code
+
+
+def _configuration(everything: Filled) -> str:
+    """Path parameters are mostly those of things that exist."""
+    lines = ["[warnings]", "enabled = false"]
+    for name, values in everything.parameters.items():
+        lines += [f"[dictionaries.{name}]", f"values = {json.dumps(values)}"]
+    lines.append("[parameters]")
+    for name in everything.parameters:
+        lines.append(f'"path.{name}" = {{ dictionary = "{name}", probability = 0.8 }}')
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

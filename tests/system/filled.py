@@ -1,0 +1,105 @@
+"""A firm with one of everything: what stands for each path parameter of the API."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from services.chassis.caller import Role
+from tests.conftest import Firm, Person
+from tests.handover import makers as handover
+from tests.onboarding import makers as onboarding
+
+
+@dataclass
+class Filled:
+    """Values for path parameters by name; the first ones belong together, others are in other states."""
+
+    firm: Firm
+    everyone: Person
+    parameters: dict[str, list[str]] = field(default_factory=dict)
+
+    def have(self, **values: Any) -> None:
+        for name, value in values.items():
+            self.parameters.setdefault(name, []).append(str(value))
+
+    def first(self, name: str) -> str:
+        """The value that fits the other first ones; KeyError when nobody makes such a thing."""
+        return self.parameters[name][0]
+
+
+async def filled(firm: Firm) -> Filled:
+    """The firm, filled; `everyone` has every role."""
+    everything = Filled(firm, await firm.hire("Alle Roller", *Role))
+    await _fill_gateway(everything)
+    taught = await _fill_onboarding(everything)
+    await firm.product.catch_up()
+    await _fill_handover(everything, taught)
+    return everything
+
+
+async def _fill_gateway(everything: Filled) -> None:
+    admin = everything.firm.admin
+    everything.have(person_id=everything.firm.learner.id, team_id=everything.firm.team_id)
+    key = handover.made(await admin.post("/v1/api-keys", {"name": "CRM export"}))
+    empty_team = handover.made(await admin.post("/v1/teams", {"name": "Tom"}))
+    everything.have(api_key_id=key["id"], team_id=empty_team["id"])
+
+
+async def _fill_onboarding(everything: Filled) -> str:
+    """Returns the competence that the learner now has."""
+    firm = everything.firm
+    competence = onboarding.a_key("tills")
+    tool = onboarding.made(
+        await firm.trainer.post("/v1/tools", {"key": onboarding.a_key("tool"), "name": "Till"})
+    )
+    everything.have(tool_id=tool["id"])
+    course = await onboarding.published_course(firm, competence=competence)
+    unfinished = await onboarding.course(firm.trainer)
+    await onboarding.course_draft(firm.trainer, unfinished)
+    everything.have(course_id=course["id"], number=1)
+    everything.have(course_id=unfinished["id"])
+    curriculum = await onboarding.published_curriculum(firm, onboarding.course_set(course))
+    everything.have(curriculum_id=curriculum["id"])
+    assigned = await onboarding.assignment(firm, curriculum)
+    item = assigned["sets"][0]["items"][0]["key"]
+    everything.have(assignment_id=assigned["id"], key=item)
+    onboarding.made(await firm.learner.post(onboarding.completion_path(assigned, item)), 200)
+    under_way = await onboarding.assignment(firm, curriculum, everything.everyone)
+    everything.have(assignment_id=under_way["id"])
+    return competence
+
+
+async def _fill_handover(everything: Filled, competence: str) -> None:
+    firm = everything.firm
+    first = await handover.complete_draft(firm)
+    path = f"/v1/handovers/{first['id']}"
+    people = await firm.seller.get(f"{path}/stakeholders")
+    everything.have(stakeholder_id=handover.made(people, 200)["items"][0]["id"])
+    given = {
+        "what": "out_of_scope",
+        "reason": "The customer decides it in December.",
+        "owner_id": str(firm.seller.id),
+        "due_on": "2026-12-15",
+    }
+    unknown = handover.made(await firm.seller.post(f"{path}/unknowns", given))
+    need = await handover.need(firm, first, competence=competence)
+    everything.have(unknown_id=unknown["id"], need_id=need["id"])
+    await handover.move(firm.seller, first, "submission")
+    await handover.move(firm.lead, first, "claim")
+    [promise] = await handover.promises_of(firm, first)
+    read_back = handover.made(await handover.read_back(firm.lead, promise))
+    entry = await handover.logged(firm.seller, first)
+    everything.have(
+        handover_id=first["id"],
+        customer_id=first["customer_id"],
+        promise_id=promise["id"],
+        read_back_id=read_back["id"],
+        entry_id=entry["id"],
+    )
+    for other in (
+        await handover.complete_draft(firm),
+        await handover.accepted(firm),
+        await handover.in_delivery(firm),
+    ):
+        everything.have(handover_id=other["id"])
+        for promise in await handover.promises_of(firm, other):
+            everything.have(promise_id=promise["id"])
