@@ -124,9 +124,11 @@ class Progress:
         return f"/v1/assignments/{self._assignments[str(self._sender.who(email).id)]}"
 
     async def complete(self, email: str, courses: list[str]) -> None:
-        """The learner completes these courses, one after the other."""
+        """The learner completes these courses, one after the other, until no more is asked for."""
         for key in courses:
-            await self._sender.post(email, f"{self._path(email)}/items/{key}/completion")
+            path = f"{self._path(email)}/items/{key}/completion"
+            if (await self._sender.post(email, path))["state"] == "completed":
+                return
 
     async def stop(self, row: Data, how: str) -> None:
         """The trainer lets it rest, or takes it back."""

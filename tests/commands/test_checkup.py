@@ -1,6 +1,5 @@
 """What `stafett doctor` finds."""
 
-import os
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -152,4 +151,4 @@ async def test_an_embedded_database_that_is_not_there_yet_is_not_started(folder:
     settings = Settings(data_dir=folder)
     [check] = [check async for check in database(settings)]
     assert check.verdict is Verdict.ok
-    assert os.listdir(folder) == []
+    assert list(folder.iterdir()) == []
