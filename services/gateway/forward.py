@@ -23,7 +23,7 @@ from services.chassis.telemetry import ERRORS, REQUEST_ID, Telemetry
 from services.gateway.domain.api_key import PREFIX, Scope
 from services.gateway.domain.credential import Credentials
 from services.gateway.routes import service_for
-from services.gateway.upstream import Replicas, Upstream, forwardable, upstream_of
+from services.gateway.upstream import Replicas, Upstream, upstream_of
 
 log = structlog.get_logger(__name__)
 
@@ -131,7 +131,7 @@ class Front:
     ) -> list[tuple[bytes, bytes]]:
         headers = [
             (name, value)
-            for name, value in forwardable(scope["headers"])
+            for name, value in scope["headers"]
             if name not in _DROPPED and not name.startswith(_IDENTITY)
         ]
         headers.append((b"authorization", self._token(runtime, caller, service, now)))

@@ -81,7 +81,9 @@ class Replicas:
         if scope["query_string"]:
             target += "?" + _as_ascii(scope["query_string"])
         headers = [
-            (n.decode("latin-1"), v.decode("latin-1")) for n, v in scope["headers"] if n != b"host"
+            (n.decode("latin-1"), v.decode("latin-1"))
+            for n, v in forwardable(scope["headers"])
+            if n != b"host"
         ]
         body = _Body(receive, scope["headers"])
         method = scope["method"]
