@@ -4,6 +4,7 @@ from typing import Any
 
 import httpx
 
+from services.chassis.database import reader_of
 from services.chassis.tables import new_id
 from tests.conftest import Firm, Person
 
@@ -87,3 +88,16 @@ async def assignment(
 def completion_path(assignment: dict[str, Any], item: dict[str, Any] | str) -> str:
     key = item if isinstance(item, str) else item["key"]
     return f"/v1/assignments/{assignment['id']}/items/{key}/completion"
+
+
+async def told(firm: Firm, type: str) -> list[dict[str, Any]]:
+    """What onboarding has told of one kind, oldest first."""
+    found = made(await firm.admin.get("/v1/events", type=type, limit=200), 200)
+    events: list[dict[str, Any]] = found["items"]
+    return events
+
+
+async def as_the_service(firm: Firm, statement: str) -> None:
+    """Run a statement with the service's own role, as a faulty program could."""
+    async with firm.product.database("onboarding").transaction(firm.organization_id) as session:
+        await reader_of(session).connection.execute(statement)

@@ -86,11 +86,11 @@ class SetCourseOut(BaseModel):
 
     course_id: UUID
     points: int | None
-    key: str | None = None
-    title: str | None = None
-    course_version: int | None = None
-    minutes: int | None = None
-    grants: GrantOut | None = None
+    key: str | None
+    title: str | None
+    course_version: int | None
+    minutes: int | None
+    grants: GrantOut | None
 
 
 class SetOut(BaseModel):
@@ -313,7 +313,7 @@ async def draft_curriculum_version(
     if "sets" in body.model_fields_set:
         version.revise(await _tree(session, body.sets))
     elif newest is not None:
-        version.revise(newest.unpinned())
+        version.revise(newest.unpinned_sets())
     session.add(version)
     record(session, events.curriculum_drafted(version))
     await session.flush()
@@ -401,7 +401,7 @@ async def _current(
         .with_for_update(read=True)
     )
     # The newest comes last, and stays.
-    return {course.id: (course, version) for course, version in rows.tuples()}
+    return {course.id: (course, version) for course, version in rows}
 
 
 @router.post(

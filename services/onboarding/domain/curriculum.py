@@ -17,6 +17,12 @@ from services.onboarding.domain.course_set import CourseSet, Item, Rule, check_s
 from services.onboarding.domain.publication import Version, VersionMove
 
 
+# What publication adds to each course of the tree.
+_UNPINNED: Mapping[str, None] = dict.fromkeys(
+    ("key", "title", "course_version", "minutes", "grants")
+)
+
+
 class Curriculum(Row, table=True):
     """What somebody in a certain position learns. `key` names it for good."""
 
@@ -57,22 +63,18 @@ class CurriculumVersion(Version, table=True):
         """Change the tree of a draft."""
         self.require_draft()
         check_sound(sets)
-        self.sets = sets
+        self.sets = [
+            {**one, "courses": [{**_UNPINNED, **entry} for entry in one["courses"]]} for one in sets
+        ]
 
     def course_ids(self) -> list[UUID]:
         """The courses of the tree."""
         return [UUID(entry["course_id"]) for one in self.sets for entry in one["courses"]]
 
-    def unpinned(self) -> list[dict[str, Any]]:
+    def unpinned_sets(self) -> list[dict[str, Any]]:
         """The tree as a draft holds it, for the version after this one."""
         return [
-            {
-                **one,
-                "courses": [
-                    {"course_id": entry["course_id"], "points": entry["points"]}
-                    for entry in one["courses"]
-                ],
-            }
+            {**one, "courses": [{**entry, **_UNPINNED} for entry in one["courses"]]}
             for one in self.sets
         ]
 

@@ -115,7 +115,10 @@ def test_publishing_a_curriculum_pins_what_is_published_of_its_courses():
             "grants": {"competence": "selling", "level": 2},
         }
     ]
-    assert curriculum.unpinned() == a_tree(course)
+    draft = CurriculumVersion(curriculum_id=new_id(), number=2)
+    draft.revise(a_tree(course))
+    assert curriculum.unpinned_sets() == draft.sets
+    assert draft.sets[0]["courses"][0]["key"] is None
 
 
 def test_a_curriculum_with_an_unpublished_course_is_not_published():

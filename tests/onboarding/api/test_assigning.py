@@ -1,0 +1,303 @@
+"""Assigning a curriculum: to one, to a team, to a CSV of addresses; a result for every row, and nothing twice."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import asyncpg
+import pytest
+
+from services.chassis.events import record, store_recorded
+from services.chassis.tables import new_id
+from services.gateway import events
+from services.gateway.domain.person import Person as PersonRow
+from services.gateway.domain.team import Team
+from tests.conftest import Firm, Person
+from tests.onboarding.makers import (
+    as_the_service,
+    assignment,
+    curriculum,
+    made,
+    published_curriculum,
+    told,
+)
+
+TODAY = datetime.now(UTC).date()
+
+
+def in_days(days: int) -> str:
+    return (TODAY + timedelta(days=days)).isoformat()
+
+
+async def a_team(firm: Firm, size: int, hear: bool = True) -> tuple[Team, list[PersonRow]]:
+    """A team of so many people, which onboarding has heard of unless `hear` is false."""
+    team = Team(organization_id=firm.organization_id, name=f"Team {new_id().hex[-6:]}")
+    people = [
+        PersonRow(
+            organization_id=firm.organization_id,
+            name=f"Person {n:03}",
+            email=f"Person{n:03}.{team.name[5:]}@Firm.example",
+            team_id=team.id,
+        )
+        for n in range(size)
+    ]
+    async with firm.product.gateway.transaction(firm.organization_id) as session:
+        session.add(team)
+        await session.flush()
+        session.add_all(people)
+        record(session, events.team_created(team), *map(events.person_created, people))
+        await session.flush()
+        await store_recorded(session, None, None)
+    if hear:
+        await firm.product.catch_up()
+    return team, people
+
+
+async def assignments_of(firm: Firm, curriculum: dict) -> list[dict]:
+    listed = await firm.trainer.get("/v1/assignments", curriculum_id=curriculum["id"], limit=200)
+    return made(listed, 200)["items"]
+
+
+async def test_a_team_of_a_hundred_is_assigned_from_a_csv(firm: Firm):
+    team, people = await a_team(firm, 100, hear=False)
+    taught = await published_curriculum(firm)
+    addresses = [p.email for p in people]
+    addresses[10:10] = ["nobody@firm.example"]
+    addresses += [addresses[3].upper(), "nor.she@firm.example"]
+    given = {
+        "curriculum_id": taught["id"],
+        "csv": "Navn;E-post\n" + "".join(f"Noen;{a}\n" for a in addresses),
+        "due": {"kind": "after_assignment", "days": 30},
+    }
+    tried = made(await firm.trainer.post("/v1/assignments/bulk", given, dry_run=True), 200)
+    assert (tried["created"], tried["unchanged"], tried["failed"]) == (100, 1, 2)
+    assert tried["dry_run"]
+    assert await assignments_of(firm, taught) == []
+
+    first = await firm.trainer.post("/v1/assignments/bulk", given, key="team-of-100")
+    result = made(first, 200)
+    assert (result["created"], result["unchanged"], result["failed"]) == (100, 1, 2)
+    assert len(result["rows"]) == 103
+    assert [r["line"] for r in result["rows"]] == list(range(2, 105))
+    failed = [r for r in result["rows"] if r["result"] == "failed"]
+    assert [(r["line"], r["email"]) for r in failed] == [
+        (12, "nobody@firm.example"),
+        (104, "nor.she@firm.example"),
+    ]
+    assert {r["detail"] for r in failed} == {"Nobody has this address."}
+    twice = next(r for r in result["rows"] if r["result"] == "unchanged")
+    assert (twice["line"], twice["detail"]) == (103, "It stands in line 5 already: counted once.")
+    assert {r["due_on"] for r in result["rows"] if r["result"] == "created"} == {in_days(30)}
+
+    again = await firm.trainer.post("/v1/assignments/bulk", given, key="team-of-100")
+    assert again.content == first.content
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert len(await assignments_of(firm, taught)) == 100
+    assert len(await told(firm, "assignment.created")) == 100
+
+    without_key = made(await firm.trainer.post("/v1/assignments/bulk", given), 200)
+    assert (without_key["created"], without_key["unchanged"]) == (0, 101)
+    assert await told(firm, "assignment.changed") == []
+    listed = await firm.trainer.get("/v1/assignments", team_id=str(team.id), limit=200)
+    assert len(listed.json()["items"]) == 100
+
+
+async def test_a_team_is_assigned_as_a_whole_without_who_has_left(firm: Firm):
+    team, people = await a_team(firm, 3)
+    made(await firm.admin.patch(f"/v1/people/{people[1].id}", {"active": False}), 200)
+    await firm.product.catch_up()
+    taught = await published_curriculum(firm)
+    given = {"curriculum_id": taught["id"], "team_id": str(team.id)}
+    result = made(await firm.manager.post("/v1/assignments/bulk", given), 200)
+    assert [r["name"] for r in result["rows"]] == ["Person 000", "Person 002"]
+    by_id = {"curriculum_id": taught["id"], "person_ids": [str(p.id) for p in people]}
+    rows = made(await firm.manager.post("/v1/assignments/bulk", by_id), 200)["rows"]
+    assert [r["result"] for r in rows] == ["unchanged", "failed", "unchanged"]
+    assert rows[1]["detail"] == "This person is not active."
+
+
+async def test_a_team_that_was_only_just_founded_is_known(firm: Firm):
+    team, _ = await a_team(firm, 2, hear=False)
+    given = {"curriculum_id": (await published_curriculum(firm))["id"], "team_id": str(team.id)}
+    assert made(await firm.trainer.post("/v1/assignments/bulk", given), 200)["created"] == 2
+
+
+async def test_ids_and_addresses_have_a_result_each(firm: Firm, stranger: Person):
+    taught = await published_curriculum(firm)
+    ids = [firm.learner.id, stranger.id, firm.learner.id, firm.seller.id]
+    given = {"curriculum_id": taught["id"], "person_ids": [str(i) for i in ids]}
+    rows = made(await firm.trainer.post("/v1/assignments/bulk", given), 200)["rows"]
+    assert [r["result"] for r in rows] == ["created", "failed", "unchanged", "created"]
+    assert rows[2]["assignment_id"] is None
+    emails = [firm.lead.email, "", stranger.email, f" {firm.lead.email.upper()} "]
+    given = {"curriculum_id": taught["id"], "emails": emails}
+    rows = made(await firm.trainer.post("/v1/assignments/bulk", given), 200)["rows"]
+    assert [r["result"] for r in rows] == ["created", "failed", "failed", "unchanged"]
+
+
+async def test_details_come_in_the_readers_language(firm: Firm):
+    given = {"curriculum_id": (await published_curriculum(firm))["id"], "csv": "not an address\n"}
+    result = made(await firm.trainer.post("/v1/assignments/bulk", given), 200)
+    assert result["failed"] == 1
+    assert result["rows"][0]["line"] == 1
+    assert "not an address" in result["rows"][0]["detail"]
+
+
+async def test_without_a_hire_date_there_is_no_due_date_and_no_assignment(firm: Firm):
+    taught = await published_curriculum(firm)
+    hired = await firm.hire("Ny Kollega", hire_date=TODAY - timedelta(days=10))
+    due = {"kind": "after_hire", "days": 30}
+    ids = [str(hired.id), str(firm.learner.id)]
+    given = {"curriculum_id": taught["id"], "person_ids": ids, "due": due}
+    rows = made(await firm.trainer.post("/v1/assignments/bulk", given), 200)["rows"]
+    assert [(r["result"], r["due_on"]) for r in rows] == [
+        ("created", in_days(20)),
+        ("failed", None),
+    ]
+    assert "hire date" in rows[1]["detail"]
+    one = {"curriculum_id": taught["id"], "person_id": ids[1], "due": due}
+    refused = await firm.trainer.post("/v1/assignments", one)
+    assert refused.status_code == 422
+    assert refused.json()["errors"][0]["pointer"] == "/due"
+    assert len(await assignments_of(firm, taught)) == 1
+    late = {**given, "starts_on": in_days(25)}
+    other = await published_curriculum(firm)
+    rows = made(
+        await firm.trainer.post("/v1/assignments/bulk", {**late, "curriculum_id": other["id"]}),
+        200,
+    )["rows"]
+    assert [r["result"] for r in rows] == ["failed", "failed"]
+    assert rows[0]["detail"] == "It would be due before it starts."
+
+
+async def test_the_earliest_due_date_wins_and_its_basis_and_every_source_are_kept(firm: Firm):
+    taught = await published_curriculum(firm)
+    first = await assignment(firm, taught, due={"kind": "fixed", "on": in_days(20)})
+    given = {"curriculum_id": taught["id"], "person_id": str(firm.learner.id)}
+    later = {**given, "due": {"kind": "after_assignment", "days": 40}}
+    kept = made(await firm.manager.post("/v1/assignments", later), 200)
+    assert (kept["id"], kept["due_on"]) == (first["id"], in_days(20))
+    assert kept["due_basis"] == {"kind": "fixed", "days": None}
+    assert [s["person_id"] for s in kept["sources"]] == [
+        str(firm.trainer.id),
+        str(firm.manager.id),
+    ]
+    sooner = {**given, "due": {"kind": "after_assignment", "days": 7}}
+    moved = made(await firm.manager.post("/v1/assignments", sooner), 200)
+    assert moved["due_on"] == in_days(7)
+    assert moved["due_basis"] == {"kind": "after_assignment", "days": 7}
+    assert len(moved["sources"]) == 2
+    assert moved["version"] == 3
+    assert len(await told(firm, "assignment.changed")) == 2
+    nothing_new = made(await firm.manager.post("/v1/assignments", given), 200)
+    assert nothing_new == moved
+
+
+async def test_a_start_to_come_is_scheduled_and_an_earlier_one_wins(firm: Firm):
+    taught = await published_curriculum(firm)
+    due = {"kind": "after_assignment", "days": 10}
+    later = await assignment(firm, taught, starts_on=in_days(14), due=due)
+    assert (later["state"], later["due_on"]) == ("scheduled", in_days(24))
+    given = {"curriculum_id": taught["id"], "person_id": str(firm.learner.id), "due": due}
+    sooner = made(
+        await firm.trainer.post("/v1/assignments", {**given, "starts_on": in_days(7)}), 200
+    )
+    assert (sooner["state"], sooner["starts_on"]) == ("scheduled", in_days(7))
+    now = made(await firm.trainer.post("/v1/assignments", given), 200)
+    assert (now["state"], now["starts_on"], now["due_on"]) == ("assigned", None, in_days(10))
+
+
+async def test_the_same_person_assigned_many_times_at_once_is_assigned_once(firm: Firm):
+    taught = await published_curriculum(firm)
+    given = {"curriculum_id": taught["id"], "person_id": str(firm.learner.id)}
+    many = {"curriculum_id": taught["id"], "team_id": str(firm.team_id)}
+    answers = await asyncio.gather(
+        *(firm.trainer.post("/v1/assignments", given) for _ in range(4)),
+        *(firm.manager.post("/v1/assignments/bulk", many) for _ in range(4)),
+    )
+    assert {a.status_code for a in answers} <= {200, 201}
+    singles = [a.status_code for a in answers[:4]].count(201)
+    bulks = [r for a in answers[4:] for r in a.json()["rows"] if r["result"] == "created"]
+    assert singles + len(bulks) == 6
+    people = [a["person_id"] for a in await assignments_of(firm, taught)]
+    assert len(people) == len(set(people)) == 6
+    assert len(await told(firm, "assignment.created")) == 6
+
+
+async def test_trainers_and_managers_assign_and_nobody_else(firm: Firm):
+    given = {"curriculum_id": (await published_curriculum(firm))["id"]}
+    for person in (firm.learner, firm.seller, firm.lead, firm.admin):
+        one = {**given, "person_id": str(firm.learner.id)}
+        assert (await person.post("/v1/assignments", one)).status_code == 403
+        assert (await person.post("/v1/assignments/bulk", one)).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("given", "pointer"),
+    [
+        ({}, ""),
+        ({"emails": [], "csv": "a@b.example"}, ""),
+        ({"emails": ["a@b.example"], "due": {"kind": "fixed"}}, "/due/fixed/on"),
+        ({"emails": [], "due": {"kind": "after_hire", "days": -1}}, "/due/after_hire/days"),
+        ({"emails": [], "due": {"kind": "someday"}}, "/due"),
+        ({"emails": [], "starts_on": "9999-01-01"}, "/starts_on"),
+        ({"team_id": "00000000-0000-0000-0000-000000000001"}, "/team_id"),
+        ({"emails": [], "curriculum_id": "00000000-0000-0000-0000-000000000001"}, "/curriculum_id"),
+        (
+            {"emails": [], "starts_on": in_days(9), "due": {"kind": "fixed", "on": in_days(8)}},
+            "/due/on",
+        ),
+    ],
+)
+async def test_a_request_that_cannot_be_right_is_refused_with_the_place(firm, given, pointer):
+    whole = {"curriculum_id": (await published_curriculum(firm))["id"], **given}
+    response = await firm.trainer.post("/v1/assignments/bulk", whole)
+    assert response.status_code == 422, response.text
+    assert [e["pointer"] for e in response.json()["errors"]] == [pointer]
+
+
+@pytest.mark.parametrize("csv", ["", "name,team\nOla,Oslo\n", "email\n\x00@x.example\n"])
+async def test_a_csv_that_is_none_is_refused_or_told_row_by_row(firm: Firm, csv: str):
+    given = {"curriculum_id": (await published_curriculum(firm))["id"], "csv": csv}
+    response = await firm.trainer.post("/v1/assignments/bulk", given)
+    assert response.status_code in (200, 422)
+    if response.status_code == 422:
+        assert response.json()["errors"]
+    else:
+        assert response.json()["failed"] == 1
+
+
+async def test_only_a_published_curriculum_is_assigned(firm: Firm, stranger: Person):
+    new = await curriculum(firm)
+    one = {"curriculum_id": new["id"], "person_id": str(firm.learner.id)}
+    assert (await firm.trainer.post("/v1/assignments", one)).status_code == 409
+    taught = await published_curriculum(firm)
+    theirs = {"curriculum_id": taught["id"], "person_id": str(stranger.id)}
+    refused = await stranger.post("/v1/assignments", theirs)
+    assert refused.json()["errors"][0]["pointer"] == "/curriculum_id"
+    foreign = await firm.trainer.post("/v1/assignments", theirs)
+    assert foreign.json()["errors"][0]["pointer"] == "/person_id"
+    made(await firm.trainer.post(f"/v1/curricula/{taught['id']}/versions/1/retirement"), 200)
+    given = {"curriculum_id": taught["id"], "team_id": str(firm.team_id)}
+    assert (await firm.trainer.post("/v1/assignments/bulk", given)).status_code == 409
+
+
+async def test_the_database_itself_lets_no_draft_be_assigned(firm: Firm):
+    new = await curriculum(firm)
+    draft = made(await firm.trainer.post(f"/v1/curricula/{new['id']}/versions", {}))
+    statement = (
+        "INSERT INTO assignment (organization_id, id, person_id, curriculum_id, "
+        "curriculum_version_id, state, sources) VALUES "
+        f"('{firm.organization_id}', uuidv7(), '{firm.learner.id}', '{new['id']}', "
+        f"'{draft['id']}', 'assigned', '[]')"
+    )
+    with pytest.raises(asyncpg.ForeignKeyViolationError):
+        await as_the_service(firm, statement)
+
+
+async def test_ten_thousand_fit_into_one_request(firm: Firm):
+    given = {
+        "curriculum_id": (await published_curriculum(firm))["id"],
+        "emails": [f"someone.with.a.name.{n:05}@firm.example" for n in range(10_000)],
+    }
+    result = made(await firm.trainer.post("/v1/assignments/bulk", given), 200)
+    assert (result["failed"], len(result["rows"])) == (10_000, 10_000)
