@@ -30,6 +30,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from services.chassis.database import Connection, Reader
 from services.chassis.errors import FieldError, InProgress, Invalid, KeyReused
 
+_BOUNDARY = re.compile(r'\Amultipart/[^;]*;(?:.*;)?\s*boundary="?([^";,]+)', re.IGNORECASE)
 _KEY = re.compile(r"[\x21-\x7e]{1,200}\Z")
 
 
@@ -82,10 +83,10 @@ class KeyedRequest:
                     )
                 ],
             )
-        _, _, boundary = content_type.partition("boundary=")
-        if boundary:
+        boundary = _BOUNDARY.search(content_type)
+        if boundary is not None:
             # A form's boundary is made up anew each time; the same form is the same request.
-            body = body.replace(boundary.strip('"').encode("latin-1"), b"")
+            body = body.replace(b"--" + boundary[1].encode("latin-1"), b"--")
         digest = hashlib.sha256(b"\n".join((method.encode(), path.encode(), query, body)))
         return cls(key, digest.digest())
 

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 
 from services.chassis.errors import Malformed, PreconditionFailed, PreconditionMissing
 
-_ETAGS = re.compile(r'\s*(?:W/)?"(\d{1,10})"\s*$')
+# Any entity tag (RFC 9110, 8.8.3); in a list, with commas between them.
+_ETAG = re.compile(r'[ \t]*(W/)?"([\x21\x23-\x7e\x80-\xff]*)"[ \t]*(?:,|\Z)')
+_OURS = re.compile(r"[1-9]\d{0,9}\Z", re.ASCII)
 
 
 def etag(version: int) -> str:
@@ -27,11 +29,16 @@ class Match:
         if if_match.strip() == "*":
             return cls(None)
         versions = set()
-        for part in if_match.split(","):
-            found = _ETAGS.match(part)
+        end = 0
+        while end < len(if_match) or not end:
+            found = _ETAG.match(if_match, end)
             if found is None:
-                raise Malformed("If-Match holds no ETag of ours.")
-            versions.add(int(found[1]))
+                raise Malformed("If-Match holds something that is no ETag.")
+            weak, tag = found.groups()
+            # A weak one never matches here (RFC 9110, 13.1.1), and neither does one that is not ours.
+            if not weak and _OURS.match(tag):
+                versions.add(int(tag))
+            end = found.end()
         return cls(frozenset(versions))
 
     def check(self, version: int) -> None:
