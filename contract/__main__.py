@@ -59,9 +59,7 @@ async def _hold(seeds: list[int], examples: int, more: list[str]) -> int:
         # A firm of its own for each round: the first one leaves nothing as it was.
         async with _served() as (address, everything):
             with tempfile.TemporaryDirectory(prefix="stafett-contract-") as folder:
-                codes.append(
-                    await _round(address, everything, Path(folder), seed, examples, more)
-                )
+                codes.append(await _round(address, everything, Path(folder), seed, examples, more))
     seconds = time.monotonic() - began
     print(f"contract: {len(seeds)} rounds in {seconds:.0f} s, {sum(map(bool, codes))} failed")
     return max(codes)
