@@ -1,5 +1,6 @@
 """Serving: uvicorn around one service, or around all of them in one process."""
 
+import gc
 import importlib
 import os
 import signal
@@ -76,6 +77,7 @@ def serve_one(
     os.environ[_SERVICE_VARIABLE] = service
     os.environ["STAFETT_HOST"], os.environ["STAFETT_PORT"] = settings.host, str(settings.port)
     config = _config("services.serving:app_of_environment", settings)
+    gc.enable()
     ready()
     Multiprocess(config, sockets=[bound]).run()
 
@@ -103,6 +105,9 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        # What starting has made stays for good: the collector need not look at it again.
+        gc.freeze()
+        gc.enable()
         self._ready()
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.conftest import Product
 
 from services.demo import keys as demo_keys
 from services.demo.content import content
@@ -14,6 +13,7 @@ from services.demo.invitation import invitation
 from services.demo.keys import DemoKeys, file_of, found_again
 from services.demo.loader import fill
 from services.installation import Installation
+from tests.conftest import Product
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +111,7 @@ async def test_keys_that_were_lost_are_made_anew(apart: Installation, keys: Demo
     file = file_of(apart.settings)
     before = file.read_text()
     try:
-        for lost in (lambda: file.unlink(), lambda: file.write_text("[]")):
+        for lost in (file.unlink, lambda: file.write_text("[]")):
             lost()
             again = await found_again(apart)
             assert again is not None
