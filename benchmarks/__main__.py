@@ -20,4 +20,11 @@ parser.add_argument(
 if __name__ == "__main__":
     given = parser.parse_args()
     options = Options.quick() if given.quick else Options()
-    sys.exit(run(options.but(given.rounds, given.seconds), given.output))
+    try:
+        options = options.but(given.rounds, given.seconds)
+    except ValueError as error:
+        parser.error(str(error))
+    try:
+        sys.exit(run(options, given.output))
+    except KeyboardInterrupt:
+        sys.exit("Stopped; nothing was written.")

@@ -70,6 +70,14 @@ _FIGURES = {
 }
 
 
+PLACES = ("direct", "gateway", "together", "pgbench", "limit", "forward", "assign")
+
+
+def place(key: str) -> int:
+    """Where the line of this key stands in the table."""
+    return PLACES.index(key.partition("/")[0])
+
+
 @dataclass(frozen=True)
 class Ratio:
     """Two lines held against each other, and what is aimed for, if anything."""
@@ -84,12 +92,17 @@ class Ratio:
 
 @dataclass(frozen=True)
 class Outcome:
-    """A ratio as it came out: None where a line is missing or not valid."""
+    """A ratio as it came out: None where a line is missing or not valid.
+
+    `by_cpu` is a ratio of rates had the CPU of the server's processes been all that counts: what other programs on the
+    machine take from the load and from PostgreSQL changes it little.
+    """
 
     title: str
     value: float | None
     target: str
     met: bool | None
+    by_cpu: float | None = None
 
 
 def outcome(ratio: Ratio, lines: Mapping[str, Line]) -> Outcome:
@@ -102,9 +115,16 @@ def outcome(ratio: Ratio, lines: Mapping[str, Line]) -> Outcome:
     of, to = lines.get(ratio.of), lines.get(ratio.to)
     if of is None or to is None or not of.valid or not to.valid:
         return Outcome(ratio.title, None, target, None)
-    pairs = zip(of.each(ratio.figure), to.each(ratio.figure), strict=True)
-    value = median(a / b for a, b in pairs)
-    return Outcome(ratio.title, value, target, _met(ratio, value))
+    value = _median_ratio(of, to, ratio.figure)
+    if value is None:
+        return Outcome(ratio.title, None, target, None)
+    by_cpu = _median_ratio(to, of, Figure.cpu) if ratio.figure is Figure.rate else None
+    return Outcome(ratio.title, value, target, _met(ratio, value), by_cpu or None)
+
+
+def _median_ratio(of: Line, to: Line, figure: Figure) -> float | None:
+    pairs = list(zip(of.each(figure), to.each(figure), strict=True))
+    return median(a / b for a, b in pairs) if all(b for _, b in pairs) else None
 
 
 def _met(ratio: Ratio, value: float) -> bool | None:
@@ -169,11 +189,9 @@ def _table_of_lines(lines: Sequence[Line]) -> Table:
     table.add_column("what")
     for name in ("requests/s", "p50", "p99", "CPU/request", "PostgreSQL's CPU", "errors"):
         table.add_column(name, justify="right")
-    place = ""
-    for line in lines:
-        if place and line.key.split("/")[0] != place:
+    for number, line in enumerate(lines):
+        if number and place(line.key) != place(lines[number - 1].key):
             table.add_section()
-        place = line.key.split("/")[0]
         if line.valid:
             figures = [
                 f"{line.of(Figure.rate):,.0f}"
@@ -191,10 +209,16 @@ def _table_of_lines(lines: Sequence[Line]) -> Table:
 def _table_of_ratios(outcomes: Sequence[Outcome]) -> Table:
     table = Table(title="Ratios", title_justify="left")
     table.add_column("what")
-    for name in ("ratio", "target", ""):
+    for name in ("ratio", "target", "", "by CPU"):
         table.add_column(name, justify="right")
     verdicts = {True: "[green]met[/]", False: "[red]missed[/]", None: ""}
     for one in outcomes:
         value = "[red]not measured[/]" if one.value is None else f"{one.value:.3f}"
-        table.add_row(one.title, value, one.target, verdicts[one.met])
+        table.add_row(
+            one.title,
+            value,
+            one.target,
+            verdicts[one.met],
+            "" if one.by_cpu is None else f"{one.by_cpu:.3f}",
+        )
     return table

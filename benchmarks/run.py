@@ -19,7 +19,7 @@ from benchmarks import load
 from benchmarks.assigning import ASSIGNING_RATIOS, assign_in_rounds
 from benchmarks.filling import Filled, fill
 from benchmarks.product import copy_database
-from benchmarks.report import Line, Report, outcome
+from benchmarks.report import Line, Report, outcome, place
 from benchmarks.scenarios import REQUEST_RATIOS, Requests, go_through, overhear, scenarios
 from services.all_in_one import AllInOne
 from services.chassis.embedded import running_server
@@ -88,7 +88,7 @@ def _measured(
     tell("starting the product")
     with scenarios(folder, server, copy_url, requests, scripts) as (found, missing):
         wrong = go_through(found, psutil.Process(pid), options.rounds, options.seconds, tell)
-    lines = [scenario.line for scenario in found]
+    lines = sorted((scenario.line for scenario in found), key=lambda line: place(line.key))
     lines += uvloop.run(
         assign_in_rounds(installation, requests, psutil.Process(pid), options.rounds, tell)
     )
@@ -143,7 +143,7 @@ def _remarks(machine: dict[str, Any], wrong: list[str]) -> list[str]:
     conditions = (
         f"{machine['cpus']} CPUs, Python {machine['python']}, load by {machine['load_by']} over "
         f"{machine['connections']} connections, {machine['rounds']} rounds of {machine['seconds']} s. "
-        "CPU/request is that of every process of the product that runs in that line."
+        "CPU/request is that of all the product's processes in that line, less what they use at rest."
     )
     remarks = [conditions]
     if machine["load_before"] > 0.3 * machine["cpus"]:

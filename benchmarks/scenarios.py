@@ -3,6 +3,7 @@
 import asyncio
 import json
 import random
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -17,8 +18,8 @@ from benchmarks.load import Call, Sample
 from benchmarks.product import all_in_one, apart, gateway_before
 from benchmarks.report import Figure, Line, Ratio, Round
 from benchmarks.servers import (
+    Cpu,
     Server,
-    cpu_seconds,
     environment,
     free_port,
     module,
@@ -38,7 +39,8 @@ _OPERATIONS = {
     "page": "GET /v1/handovers?limit=50",
     "post": "POST /v1/handovers",
 }
-_SCRIPTS = 64  # pgbench knows numbers only, so ids are spread over scripts
+# pgbench knows numbers only, so ids are spread over scripts; each connection prepares each of them, which must not count.
+_SCRIPTS = 4
 # A row and a key of its own for every POST that pgbench repeats; a random id, as pgbench has no UUIDv7.
 _NEW_ID = r"\set n random(1, 9000000000000000000)" + "\n"
 _SAME_NEW_ID = "lpad(to_hex(:n::bigint), 32, '0')"
@@ -162,15 +164,25 @@ def scenarios(
         direct, through = requests.calls(requests.token), requests.calls(requests.key)
         root, forwarded = Call(["/"]), through["get"]
 
-        found.append(_http("limit/fastapi", "bare FastAPI endpoint", bare, lambda: root, [bare]))
+        # Lines that are held against one another are measured one after the other.
         for key, title in _OPERATIONS.items():
-            found += [
+            found.append(
                 _http(
                     f"direct/{key}",
                     f"{title}, direct",
                     services["handover"],
                     direct[key],
                     everybody,
+                )
+            )
+            if key == "get":
+                found.append(
+                    _http("limit/fastapi", "bare FastAPI endpoint", bare, lambda: root, [bare])
+                )
+        for key, title in _OPERATIONS.items():
+            found += [
+                _http(
+                    f"together/{key}", f"{title}, all in one", together, through[key], [together]
                 ),
                 _http(
                     f"gateway/{key}",
@@ -179,23 +191,17 @@ def scenarios(
                     through[key],
                     everybody,
                 ),
-                _http(
-                    f"together/{key}", f"{title}, all in one", together, through[key], [together]
-                ),
             ]
         program = pgbench.program(server)
         if program is None:
             missing.append("pgbench: the same SQL without the product is not measured")
-        for key, title in _OPERATIONS.items() if program is not None else ():
-            found.append(
+        else:
+            found += [
                 _sql(
-                    f"pgbench/{key}",
-                    f"{title}, its SQL by pgbench",
-                    server,
-                    str(program),
-                    scripts[key],
+                    f"pgbench/{key}", f"{title}, its SQL by pgbench", server, program, scripts[key]
                 )
-            )
+                for key, title in _OPERATIONS.items()
+            ]
         found += [
             _http("forward/upstream", "trivial upstream, direct", trivial, lambda: root, [trivial]),
             _http(
@@ -220,12 +226,7 @@ def scenarios(
             missing.append(
                 f"wrk: the load comes from {load.tool()}, which is slower than some servers here"
             )
-        yield sorted(found, key=lambda scenario: _order(scenario.line.key)), missing
-
-
-def _order(key: str) -> int:
-    places = ["direct", "gateway", "together", "pgbench", "limit", "forward"]
-    return places.index(key.partition("/")[0])
+        yield found, missing
 
 
 def _http(
@@ -270,26 +271,28 @@ def go_through(
         if answer is not None and not answer.is_success:
             wrong.append(f"{scenario.line.title}: {answer.status_code} {answer.text[:300]}")
         scenario.run(1, lambda: None)
+    tell("listening to the machine at rest")
+    processes = {server.process for scenario in found for server in scenario.servers}
+    cpu = Cpu(processes)
+    time.sleep(2)  # the feeds are read to their ends
+    cpu.rest(3)
     for number in range(1, rounds + 1):
         for scenario in found:
             tell(f"round {number} of {rounds}: {scenario.line.title}")
-            scenario.line.rounds.append(_measure(scenario, postgres, seconds))
+            scenario.line.rounds.append(_measure(scenario, postgres, cpu, seconds))
     return wrong
 
 
-def _measure(scenario: Scenario, postgres: psutil.Process, seconds: int) -> Round:
-    def used() -> tuple[float, float]:
-        return sum(server.cpu_seconds() for server in scenario.servers), cpu_seconds(postgres)
-
-    before = used()
+def _measure(scenario: Scenario, postgres: psutil.Process, cpu: Cpu, seconds: int) -> Round:
+    servers = [server.process for server in scenario.servers]
+    ours, theirs = cpu.since_now(servers), cpu.since_now([postgres])
 
     def begin() -> None:
-        nonlocal before
-        before = used()
+        nonlocal ours, theirs
+        ours, theirs = cpu.since_now(servers), cpu.since_now([postgres])
 
     sample = scenario.run(seconds, begin)
-    after = used()
-    return Round(sample, after[0] - before[0], after[1] - before[1])
+    return Round(sample, ours(), theirs())
 
 
 # --- the SQL of the requests ----------------------------------------------------------------------

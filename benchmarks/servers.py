@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,10 +26,6 @@ class Server:
     url: str
     process: psutil.Process
 
-    def cpu_seconds(self) -> float:
-        """CPU that it and its children have used since they were started."""
-        return cpu_seconds(self.process)
-
 
 def cpu_seconds(process: psutil.Process) -> float:
     """User and system time of a process, its living children, and those that it has waited for."""
@@ -42,6 +38,32 @@ def cpu_seconds(process: psutil.Process) -> float:
             continue
         total += own.user + own.system
     return float(total)
+
+
+class Cpu:
+    """The CPU of processes, less what those that were watched use when nobody asks for anything."""
+
+    def __init__(self, processes: Iterable[psutil.Process]) -> None:
+        self._at_rest = dict.fromkeys(processes, 0.0)
+
+    def rest(self, seconds: float) -> None:
+        """Learn what they use at rest, by watching them for so long."""
+        before = {process: cpu_seconds(process) for process in self._at_rest}
+        time.sleep(seconds)
+        for process, used in before.items():
+            self._at_rest[process] = (cpu_seconds(process) - used) / seconds
+
+    def since_now(self, processes: Sequence[psutil.Process]) -> Callable[[], float]:
+        """What tells the seconds that were used from now on."""
+        started = time.monotonic()
+        before = sum(map(cpu_seconds, processes))
+        resting = sum(self._at_rest.get(process, 0.0) for process in processes)
+
+        def used() -> float:
+            lasted = time.monotonic() - started
+            return max(0.0, sum(map(cpu_seconds, processes)) - before - resting * lasted)
+
+        return used
 
 
 def free_port() -> int:

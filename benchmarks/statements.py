@@ -14,6 +14,8 @@ from services.chassis.database import Database
 
 # pgbench takes `:name` for a variable also inside quotes, so a colon is written as its code.
 _COLON = r"\x3a"
+# asyncpg looks a type up once a connection, within the query that needs it, whose time holds this one's already.
+_INTROSPECTION = "typeinfo_tree"
 _PARAMETER = re.compile(r"\$(\d+)")
 
 
@@ -38,6 +40,8 @@ class Overheard:
 
     def hear(self, connection: int, query: Query) -> None:
         """Add a query of a connection; a COMMIT ends its transaction."""
+        if _INTROSPECTION in query.sql:
+            return
         if query.sql.startswith("BEGIN"):
             self._open[connection] = []
         queries = self._open.get(connection)

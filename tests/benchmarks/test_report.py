@@ -36,6 +36,14 @@ def test_a_ratio_is_the_median_of_the_ratios_within_each_round() -> None:
     assert (found.value, found.met) == (0.5, True)
 
 
+def test_a_ratio_of_rates_is_also_told_by_cpu_where_both_used_some() -> None:
+    lines = by_key(line("a", 100, cpu=4.0), line("b", 100, cpu=1.0), line("c", 100, cpu=0.0))
+    assert outcome(Ratio("r", "a", "b"), lines).by_cpu == 0.25
+    assert outcome(Ratio("r", "a", "c"), lines).by_cpu is None
+    assert outcome(Ratio("r", "a", "b", Figure.cpu), lines).by_cpu is None
+    assert outcome(Ratio("r", "a", "c", Figure.cpu, at_most=2), lines).met is None
+
+
 @pytest.mark.parametrize(("most", "met"), [(2.0, True), (1.9, False)])
 def test_a_target_may_be_a_ceiling(most: float, met: bool) -> None:
     heavy, light = line("heavy", 100, cpu=2.0), line("light", 100, cpu=1.0)
@@ -86,13 +94,15 @@ def test_the_table_says_what_was_not_valid_and_what_is_missing() -> None:
 def test_the_json_holds_every_round_and_no_figure_of_a_line_that_is_not_valid(
     tmp_path: Path,
 ) -> None:
-    lines = [line("a", 100, 300), line("b", 100, errors=1)]
-    ratios = [outcome(Ratio("r", "a", "b"), by_key(*lines))]
+    lines = [line("direct/a", 100, 300), line("limit/b", 100, errors=1)]
+    ratios = [outcome(Ratio("r", "direct/a", "limit/b"), by_key(*lines))]
     Report({"cpus": 2}, lines, ratios, ["wrk"], ["busy"]).write(tmp_path / "new" / "out.json")
     told = json.loads((tmp_path / "new" / "out.json").read_text())
     good, bad = told["lines"]
     assert good["rate"] == 100
     assert [r["sample"]["requests"] for r in good["rounds"]] == [100, 300]
     assert (bad["valid"], bad["errors"], "rate" in bad) == (False, 1, False)
-    assert told["ratios"] == [{"title": "r", "value": None, "target": "", "met": None}]
+    assert told["ratios"] == [
+        {"title": "r", "value": None, "target": "", "met": None, "by_cpu": None}
+    ]
     assert (told["machine"], told["missing"], told["remarks"]) == ({"cpus": 2}, ["wrk"], ["busy"])

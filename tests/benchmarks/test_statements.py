@@ -62,6 +62,7 @@ def test_transactions_of_organizations_are_heard_and_those_of_followers_are_not(
     for connection, sql in [
         (1, "BEGIN; SET LOCAL stafett.organization_id = 'x'"),
         (2, "BEGIN; SET LOCAL stafett.follower = 'on'"),
+        (1, "WITH RECURSIVE typeinfo_tree(oid) AS (SELECT 1)"),
         (1, "SELECT 1"),
         (2, "SELECT 2"),
         (2, "COMMIT"),
