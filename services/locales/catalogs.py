@@ -20,7 +20,7 @@ FOLDER = Path(__file__).parent
 class Entry:
     """A template with its translation, which is empty while nobody has made it."""
 
-    template: str
+    message: str
     translation: str
     fuzzy: bool = False
 
@@ -44,8 +44,10 @@ def entries(path: Path, language: str) -> list[Entry]:
 
 def renew(path: Path, language: str, used: Mapping[str, Iterable[Place]]) -> Changed:
     """Write a catalog anew: new templates stand there untranslated, those that no code uses are gone."""
-    known = {entry.template: entry.translation for entry in entries(path, language)}
-    order = sorted(used, key=lambda template: min((p.file, p.line) for p in used[template]))
+    known = {entry.message: entry.translation for entry in entries(path, language)}
+    order = sorted(
+        used, key=lambda template: (min(place.file for place in used[template]), template)
+    )
     parts = [_head(path.read_text(encoding="utf-8"))]
     for template in order:
         files = sorted({place.file for place in used[template]})

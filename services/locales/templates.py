@@ -61,13 +61,13 @@ def templates(root: Path = SERVICES) -> dict[str, list[Place]]:
     return dict(sorted(found.items()))
 
 
-def placeholders(template: str) -> set[str]:
+def placeholders(message: str) -> set[str]:
     """The names of the parameters in a template."""
-    return {name for _, name, _, _ in Formatter().parse(template) if name is not None}
+    return {name for _, name, _, _ in Formatter().parse(message) if name is not None}
 
 
-def _says_something(template: str) -> bool:
-    return any(part.strip() for part, _, _, _ in Formatter().parse(template))
+def _says_something(message: str) -> bool:
+    return any(part.strip() for part, _, _, _ in Formatter().parse(message))
 
 
 class _Module:
