@@ -1,0 +1,31 @@
+"""How the web reaches a service: what its `api/` folder and its `app.py` need, under one name."""
+
+from services.chassis.web.answer import found, keep_instead, listed
+from services.chassis.web.app import Service, create_app
+from services.chassis.web.request import (
+    CallerDep,
+    MatchDep,
+    NowDep,
+    ReaderDep,
+    RuntimeDep,
+    SessionDep,
+    language_of,
+)
+from services.chassis.web.route import concept, pages
+
+__all__ = [
+    "CallerDep",
+    "MatchDep",
+    "NowDep",
+    "ReaderDep",
+    "RuntimeDep",
+    "Service",
+    "SessionDep",
+    "concept",
+    "create_app",
+    "found",
+    "keep_instead",
+    "language_of",
+    "listed",
+    "pages",
+]

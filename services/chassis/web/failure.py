@@ -1,0 +1,222 @@
+"""Whatever goes wrong, as a problem: our errors, FastAPI's, the database's, and our own mistakes."""
+
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import Any
+
+import asyncpg
+import structlog
+from fastapi import Request
+from fastapi.exceptions import RequestValidationError
+from sqlalchemy import exc
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.routing import Match as RouteMatch
+
+from services.chassis import errors, problems
+from services.chassis.database import GONE, UNFIT
+from services.chassis.errors import DomainError, FieldError, Invalid, Unfit
+from services.chassis.telemetry import ERRORS
+from services.chassis.web.request import language_of
+
+log = structlog.get_logger(__name__)
+
+# Pydantic's error types in our words, which are translated; for others its own words stand.
+_WORDS = {
+    "missing": "This is required.",
+    "extra_forbidden": "This field does not exist.",
+    "string_too_short": "It must have at least {min_length} characters.",
+    "string_too_long": "It must have at most {max_length} characters.",
+    "string_pattern_mismatch": "It does not have the form that is asked for.",
+    "string_type": "It must be text.",
+    "string_unicode": "It must be valid Unicode.",
+    "int_parsing": "It must be a whole number.",
+    "int_parsing_size": "It is too large.",
+    "int_type": "It must be a whole number.",
+    "int_from_float": "It must be a whole number.",
+    "bool_parsing": "It must be true or false.",
+    "bool_type": "It must be true or false.",
+    "uuid_parsing": "It must be a UUID.",
+    "uuid_type": "It must be a UUID.",
+    "enum": "It must be one of {expected}.",
+    "literal_error": "It must be one of {expected}.",
+    "greater_than_equal": "It must be at least {ge}.",
+    "less_than_equal": "It must be at most {le}.",
+    "greater_than": "It must be more than {gt}.",
+    "less_than": "It must be less than {lt}.",
+    "float_parsing": "It must be a number.",
+    "float_type": "It must be a number.",
+    "decimal_parsing": "It must be a number, written as text.",
+    "decimal_type": "It must be a number, written as text.",
+    "finite_number": "It must be a number, not infinity.",
+    "decimal_max_digits": "It must have at most {max_digits} digits.",
+    "decimal_max_places": "It must have at most {decimal_places} decimals.",
+    "decimal_whole_digits": "It must have at most {whole_digits} digits before the decimal mark.",
+    "union_tag_not_found": "It must say its {discriminator}.",
+    "union_tag_invalid": "Its {discriminator} must be one of {expected_tags}.",
+    "date_from_datetime_parsing": "It must be a date such as 2026-11-22.",
+    "date_from_datetime_inexact": "It must be a date such as 2026-11-22.",
+    "date_parsing": "It must be a date such as 2026-11-22.",
+    "date_type": "It must be a date such as 2026-11-22.",
+    "timezone_aware": "It must say its offset from UTC, such as 2026-11-22T09:00:00+01:00.",
+    "datetime_parsing": "It must be a moment such as 2026-11-22T09:00:00+01:00.",
+    "datetime_from_date_parsing": "It must be a moment such as 2026-11-22T09:00:00+01:00.",
+    "datetime_type": "It must be a moment such as 2026-11-22T09:00:00+01:00.",
+    "list_type": "It must be a list.",
+    "too_long": "It must have at most {max_length} entries.",
+    "too_short": "It must have at least {min_length} entries.",
+    "model_attributes_type": "It must be a JSON object.",
+    "model_type": "It must be a JSON object.",
+    "dict_type": "It must be a JSON object.",
+}
+
+
+def pointer_part(name: str) -> str:
+    """A name as a part of a JSON Pointer (RFC 6901); half a surrogate pair, which JSON lets in, becomes `?`."""
+    return name.encode("utf-8", "replace").decode().replace("~", "~0").replace("/", "~1")
+
+
+def validation_error(caught: RequestValidationError) -> DomainError:
+    """FastAPI's validation errors as ours."""
+    found_errors: list[FieldError] = []
+    for error in caught.errors():
+        if error["type"] == "json_invalid":
+            return errors.Malformed("The body is not JSON.")
+        where, *path = error["loc"] or ("body",)
+        found_errors.append(_field_error(error, _pointer(path), str(where)))
+    return Invalid("The request is not valid.", errors=found_errors)
+
+
+def _pointer(path: Sequence[str | int]) -> str:
+    return "".join("/" + pointer_part(str(part)) for part in path)
+
+
+def _field_error(error: Mapping[str, Any], pointer: str, where: str) -> FieldError:
+    """One of Pydantic's errors in our words: those of its type, or what our validator said."""
+    context = error.get("ctx", {})
+    said = context.get("error")
+    if isinstance(said, Unfit):
+        return FieldError(pointer, said.template, said.params, where=where)
+    if error["type"] in _WORDS:
+        # Its lists are English: 'a', 'b' or 'c'.
+        params = {
+            name: value.replace("' or '", "', '") if isinstance(value, str) else value
+            for name, value in context.items()
+            if name != "error"
+        }
+        return FieldError(pointer, _WORDS[error["type"]], params, where=where)
+    if error["type"] == "value_error" and "valid email" in error["msg"]:
+        return FieldError(pointer, "This is not a valid e-mail address.", where=where)
+    return FieldError(
+        pointer, "{reason}", {"reason": error["msg"].removeprefix("Value error, ")}, where=where
+    )
+
+
+def database_error(caught: asyncpg.PostgresError) -> DomainError | None:
+    """What the database refused, as a domain error; None for what should not have reached it."""
+    constraint = getattr(caught, "constraint_name", None) or ""
+    match caught:
+        case asyncpg.UniqueViolationError() | asyncpg.ExclusionViolationError():
+            return errors.Conflict("There is one already ({constraint}).", constraint=constraint)
+        case asyncpg.ForeignKeyViolationError():
+            return errors.Conflict(
+                "It refers to something that is not there, or something still refers to it ({constraint}).",
+                constraint=constraint,
+            )
+        case asyncpg.CheckViolationError():
+            return Invalid("A rule of the data forbids it ({constraint}).", constraint=constraint)
+        case asyncpg.DataError():
+            return Invalid("A value is not one that can be stored or looked for.")
+        case asyncpg.LockNotAvailableError():
+            return errors.InProgress("Somebody else is changing it right now.")
+        case (
+            asyncpg.DeadlockDetectedError()
+            | asyncpg.SerializationError()
+            | asyncpg.QueryCanceledError()
+        ):
+            return errors.Unavailable("The database was too busy for this.")
+        case _:
+            return None
+
+
+async def _on_domain_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, DomainError)  # registered for it alone
+    return problems.problem(language_of(request), error)
+
+
+async def _on_validation_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    return problems.problem(language_of(request), validation_error(error))
+
+
+async def _on_database_error(request: Request, error: Exception) -> Response:
+    cause: BaseException | None = error
+    if isinstance(error, exc.DBAPIError) and error.orig is not None:
+        # SQLAlchemy's own error wraps one of its dialect, which wraps the driver's.
+        cause = error.orig.__cause__ or error.orig
+    if isinstance(cause, asyncpg.PostgresError):
+        known = database_error(cause)
+        if known is not None:
+            return problems.problem(language_of(request), known)
+    if isinstance(cause, UNFIT):
+        # Mostly a parameter that passed the model and fits no column; a mistake of ours would look the same.
+        log.warning("value_refused", path=request.scope["path"], error=str(cause))
+        return problems.problem(
+            language_of(request), Invalid("A value is not one that can be stored or looked for.")
+        )
+    if isinstance(cause, GONE):
+        return problems.problem(
+            language_of(request), errors.Unavailable("The database does not answer.")
+        )
+    return await _on_unexpected(request, error)
+
+
+async def _on_http_exception(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    language = language_of(request)
+    headers = dict(error.headers or {})
+    match error.status_code:
+        case 404:
+            return problems.problem(language, errors.NotFound("There is nothing at this address."))
+        case 405:
+            return problems.problem(
+                language,
+                problems.MethodNotAllowed("Not with this method."),
+                headers={**headers, "Allow": ", ".join(_methods_at(request))},
+            )
+        case 413:
+            return problems.problem(language, errors.TooLarge("The body is too large."))
+        case _ if error.status_code < 500:
+            return problems.problem(
+                language, errors.Malformed("The request cannot be read."), headers=headers
+            )
+        case _:
+            return await _on_unexpected(request, error)
+
+
+def _methods_at(request: Request) -> list[str]:
+    """Every method of the address: each has a route of its own, and the first one knows only itself."""
+    methods: set[str] = set()
+    for route in request.app.routes:
+        match, _ = route.matches(request.scope)
+        if match is not RouteMatch.NONE:
+            methods |= getattr(route, "methods", None) or set()
+    return sorted(methods | {"HEAD"} if "GET" in methods else methods)
+
+
+async def _on_unexpected(request: Request, error: Exception) -> Response:
+    ERRORS.labels(request.app.state.service).inc()
+    log.error("unexpected", path=request.scope["path"], exc_info=error)
+    return problems.problem(
+        language_of(request), problems.Unexpected("It is logged. Nothing was changed.")
+    )
+
+
+HANDLERS: dict[int | type[Exception], Callable[[Request, Any], Coroutine[Any, Any, Response]]] = {
+    DomainError: _on_domain_error,
+    RequestValidationError: _on_validation_error,
+    HTTPException: _on_http_exception,
+    exc.SQLAlchemyError: _on_database_error,
+    asyncpg.PostgresError: _on_database_error,
+    asyncpg.InterfaceError: _on_database_error,
+    Exception: _on_unexpected,
+}
