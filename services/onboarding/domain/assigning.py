@@ -18,6 +18,7 @@ from services.chassis.caller import Caller
 from services.chassis.database import Reader
 from services.chassis.errors import FieldError, Invalid
 from services.chassis.reads import Statement
+from services.chassis.tables import new_id
 from services.onboarding.domain.assignment import DueKind
 
 
@@ -105,11 +106,11 @@ WITH wanted AS (
     SELECT *
     FROM unnest(
         CAST(:lines AS int[]), CAST(:emails AS text[]), CAST(:people AS uuid[]),
-        CAST(:results AS text[]), CAST(:details AS text[])
-    ) WITH ORDINALITY AS w(line, email, person_id, result, detail, place)
+        CAST(:results AS text[]), CAST(:details AS text[]), CAST(:ids AS uuid[])
+    ) WITH ORDINALITY AS w(line, email, person_id, result, detail, id, place)
 ), dated AS (
     SELECT w.place, w.line, coalesce(w.email, p.email) AS email, w.person_id, p.name,
-        p.active, w.result, w.detail,
+        p.active, w.result, w.detail, w.id,
         CASE
             WHEN CAST(:due_kind AS text) = 'after_hire' THEN p.hire_date + CAST(:due_days AS int)
             ELSE CAST(:due_on AS date)
@@ -135,14 +136,16 @@ _CHANGES = """
     OR (a.starts_on IS NOT NULL AND excluded.starts_on IS NULL)"""
 
 # In the order of the people, so that two who assign to the same ones at once wait for one another and do not lock up.
-_ASSIGNED = f"""
+# uuidv7() of PostgreSQL costs 11 µs a piece, a fifth of the whole: ids are made in Python, and the event of a creation, of
+# which there is one for each assignment, bears the assignment's own.
+_ASSIGNED = """
 , touched AS (
     INSERT INTO assignment AS a (
         organization_id, id, person_id, curriculum_id, curriculum_version_id, state, starts_on,
         due_on, due_kind, due_days, sources
     )
     SELECT
-        CAST(:organization_id AS uuid), uuidv7(), person_id, CAST(:curriculum_id AS uuid),
+        CAST(:organization_id AS uuid), id, person_id, CAST(:curriculum_id AS uuid),
         CAST(:curriculum_version_id AS uuid), CAST(:state AS text), CAST(:starts_on AS date),
         due_on, CAST(:due_kind AS text), CAST(:due_days AS int), CAST(:sources AS jsonb)
     FROM judged
@@ -172,8 +175,8 @@ _ASSIGNED = f"""
             WHEN a.state = 'scheduled' AND excluded.state = 'assigned' THEN 'assigned'
             ELSE a.state
         END,
-        version = a.version + CASE WHEN {_CHANGES} THEN 1 ELSE 0 END,
-        updated_at = CASE WHEN {_CHANGES} THEN now() ELSE a.updated_at END
+        version = a.version + CASE WHEN CHANGED THEN 1 ELSE 0 END,
+        updated_at = CASE WHEN CHANGED THEN now() ELSE a.updated_at END
     RETURNING
         new.id, new.person_id, new.due_on, old.id IS NULL AS created,
         old.version IS DISTINCT FROM new.version AS changed
@@ -182,7 +185,7 @@ _ASSIGNED = f"""
         organization_id, event_id, type, subject, actor_id, actor_name, request_id, data
     )
     SELECT
-        CAST(:organization_id AS uuid), uuidv7(),
+        CAST(:organization_id AS uuid), CASE WHEN created THEN id ELSE uuidv7() END,
         CASE WHEN created THEN 'assignment.created' ELSE 'assignment.changed' END,
         'assignments/' || id, CAST(:actor_id AS uuid), CAST(:actor_name AS text),
         CAST(:request_id AS text),
@@ -192,7 +195,7 @@ _ASSIGNED = f"""
         )
     FROM touched
     WHERE changed
-)"""
+)""".replace("CHANGED", _CHANGES)
 
 # What it would come to, with nothing written.
 _TRIED = """
@@ -273,6 +276,7 @@ async def assign(
         "people": wanted.people,
         "results": wanted.results,
         "details": wanted.details,
+        "ids": [new_id() for _ in wanted.people],
         "organization_id": reader.organization_id,
         "curriculum_id": assigning.curriculum_id,
         "curriculum_version_id": assigning.curriculum_version_id,

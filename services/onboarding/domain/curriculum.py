@@ -16,7 +16,6 @@ from services.onboarding.domain.course import Course, CourseVersion
 from services.onboarding.domain.course_set import CourseSet, Item, Rule, check_sound, minutes_left
 from services.onboarding.domain.publication import Version, VersionMove
 
-
 # What publication adds to each course of the tree.
 _UNPINNED: Mapping[str, None] = dict.fromkeys(
     ("key", "title", "course_version", "minutes", "grants")
