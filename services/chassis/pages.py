@@ -111,6 +111,8 @@ def read_cursor(text: str | None, field: str, descending: bool) -> Place | None:
         order, kind, value, id = orjson.loads(
             base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
         )
+        if not isinstance(value, str):
+            raise TypeError(value)
         place = Place(_WRITTEN[kind](value), UUID(id))
     except (binascii.Error, ValueError, KeyError, TypeError, AttributeError) as error:
         raise Invalid(
