@@ -10,7 +10,7 @@ import asyncpg
 
 from benchmarks.servers import Server, environment, free_port, started
 from services.chassis.settings import SERVICES
-from services.installation import Installation
+from services.installation import Installation, plain_address
 
 STAFETT = str(Path(sys.executable).with_name("stafett"))
 _COPY = "together"
@@ -36,17 +36,28 @@ def apart(folder: Path) -> Iterator[dict[str, Server]]:
         }
 
 
+async def settle(installation: Installation) -> None:
+    """Do now what autovacuum would do in the minute after the filling: without statistics, plans are guesses."""
+    connection: asyncpg.Connection[Any] = await asyncpg.connect(
+        plain_address(installation.admin_url())
+    )
+    try:
+        await connection.execute("VACUUM (ANALYZE)")
+    finally:
+        await connection.close()
+
+
 async def copy_database(installation: Installation) -> str:
     """A copy of the filled database, so that the two ways of running do not work for each other; its address."""
-    admin = installation.admin_url().set(drivername="postgresql", database="postgres")
+    admin = installation.admin_url()
     connection: asyncpg.Connection[Any] = await asyncpg.connect(
-        admin.render_as_string(hide_password=False)
+        plain_address(admin.set(database="postgres"))
     )
     try:
         await connection.execute(f"CREATE DATABASE {_COPY} TEMPLATE stafett")
     finally:
         await connection.close()
-    return admin.set(database=_COPY).render_as_string(hide_password=False)
+    return plain_address(admin.set(database=_COPY))
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from rich.console import Console
 from benchmarks import load
 from benchmarks.assigning import ASSIGNING_RATIOS, assign_in_rounds
 from benchmarks.filling import Filled, fill
-from benchmarks.product import copy_database
+from benchmarks.product import copy_database, settle
 from benchmarks.report import Line, Report, outcome, place
 from benchmarks.scenarios import REQUEST_RATIOS, Requests, go_through, overhear, scenarios
 from services.all_in_one import AllInOne
@@ -81,6 +81,7 @@ def _measured(
     uvloop.run(installation.migrate())
     tell("filling the database")
     filled, scripts = uvloop.run(_prepared(installation, options))
+    uvloop.run(settle(installation))
     copy_url = uvloop.run(copy_database(installation))
     pid = running_server(folder / "postgresql-18")
     assert pid is not None  # it has just answered
