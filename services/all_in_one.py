@@ -30,10 +30,11 @@ class AllInOne:
             settings, installation.url_of("onboarding"), **arguments
         )
         self.front = gateway.create(settings, installation.url_of("gateway"), **arguments)
+        # In this order, and stopped in the opposite one: whoever follows a feed stops before whoever tells it.
         self.neighbours |= {
             "gateway": self.front.own,
-            "handover": self.handover,
             "onboarding": self.onboarding,
+            "handover": self.handover,
         }
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:

@@ -1,8 +1,6 @@
-"""The product under test: one embedded PostgreSQL for the run, one database a worker, one organization a test."""
+"""The product under test: one embedded PostgreSQL a worker, one organization a test."""
 
 import asyncio
-import fcntl
-import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -11,9 +9,9 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import asyncpg
 import httpx
 import pytest
+from pydantic import SecretStr
 
 from services.all_in_one import AllInOne
 from services.chassis.caller import Role
@@ -34,60 +32,29 @@ FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
 
 @pytest.fixture(scope="session")
-def run_dir(request: pytest.FixtureRequest) -> Path:
-    """A folder that all workers of this run share, and that every user may pass through."""
-    run = getattr(request.config, "workerinput", {}).get("testrunuid", f"single-{os.getpid()}")
-    folder = Path(tempfile.gettempdir()) / f"stafett-{run[:12]}"
-    folder.mkdir(exist_ok=True)
+def run_dir() -> Iterator[Path]:
+    """A folder of this worker's own, which every user may pass through."""
+    folder = Path(tempfile.mkdtemp(prefix="stafett-tests-"))
     folder.chmod(0o755)
-    return folder
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
 def server(run_dir: Path) -> Iterator[EmbeddedPostgres]:
-    """The run's PostgreSQL."""
+    """This worker's PostgreSQL: in a shared one, a long transaction of another worker would hold back the feeds."""
     server = EmbeddedPostgres.start(run_dir, FAST)
     yield server
     server.stop()
-    with (run_dir / "users").open("a+") as users:
-        fcntl.flock(users, fcntl.LOCK_EX)
-        if not (run_dir / "postgresql-18" / "postmaster.pid").exists():
-            shutil.rmtree(run_dir, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
-def installation(server: EmbeddedPostgres, run_dir: Path, worker_id: str) -> Installation:
-    """This worker's own database, copied from one that was migrated once."""
-    main = Installation(Settings(data_dir=run_dir, follow_seconds=0.05), server)
-    own = f"worker_{worker_id}"
-
-    async def prepare() -> None:
-        admin = main.admin_url().set(drivername="postgresql", database="postgres")
-        connection = await asyncpg.connect(admin.render_as_string(hide_password=False))
-        try:
-            if not await connection.fetchval(
-                "SELECT 1 FROM pg_database WHERE datname = 'migrated'"
-            ):
-                await main.migrate()
-                await connection.execute("ALTER DATABASE stafett RENAME TO migrated")
-                await connection.execute("CREATE DATABASE stafett")
-            await connection.execute(f"CREATE DATABASE {own} TEMPLATE migrated")
-        finally:
-            await connection.close()
-
-    with (run_dir / "preparing").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        asyncio.run(prepare())
-    settings = main.settings.model_copy(
-        update={"database_url": _secret(main.admin_url().set(database=own).render_as_string(False))}
-    )
-    return Installation(settings, None)
-
-
-def _secret(text: str) -> Any:
-    from pydantic import SecretStr
-
-    return SecretStr(text)
+def installation(server: EmbeddedPostgres, run_dir: Path) -> Installation:
+    """This worker's database, with every table."""
+    settings = Settings(data_dir=run_dir, database_url=SecretStr(server.url()), follow_seconds=0.05)
+    installation = Installation(settings, None)
+    asyncio.run(installation.migrate())
+    return installation
 
 
 @dataclass

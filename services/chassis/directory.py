@@ -1,13 +1,13 @@
 """Each service's own copy of the directory, people and teams, as the gateway's feed tells it."""
 
 from datetime import date
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Boolean, Column, Date, Index, MetaData, Table, Text, Uuid, select
+from sqlalchemy import Boolean, Column, Date, Index, Integer, MetaData, Table, Text, Uuid, select
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.chassis.database import organization_of, reader_of
+from services.chassis.database import organization_of
 from services.chassis.errors import FieldError, Invalid
 from services.chassis.listeners import FeedFollower, HeardEvent
 
@@ -29,6 +29,7 @@ class Directory:
             Column("location", Text, nullable=True),
             Column("team_id", Uuid, nullable=True),
             Column("manager_id", Uuid, nullable=True),
+            Column("version", Integer, nullable=False),
             Index("ix_person_organization_id_email", "organization_id", "email"),
             Index("ix_person_organization_id_team_id", "organization_id", "team_id"),
         )
@@ -61,8 +62,18 @@ class Directory:
             "location": told["location"],
             "team_id": _id(told["team_id"]),
             "manager_id": _id(told["manager_id"]),
+            "version": told["version"],
         }
-        await self._keep(session, self.person, row)
+        person = self.person
+        statement = insert(person).values(row)
+        await session.execute(
+            statement.on_conflict_do_update(
+                index_elements=["organization_id", "id"],
+                set_={name: statement.excluded[name] for name in row},
+                # A change that began before another one may be told after it.
+                where=statement.excluded.version > person.c.version,
+            )
+        )
 
     async def _keep_team(self, session: AsyncSession, event: HeardEvent) -> None:
         told = event.data["team"]
@@ -72,7 +83,13 @@ class Directory:
             "name": told["name"],
             "lead_id": _id(told["lead_id"]),
         }
-        await self._keep(session, self.team, row)
+        statement = insert(self.team).values(row)
+        await session.execute(
+            statement.on_conflict_do_update(
+                index_elements=["organization_id", "id"],
+                set_={name: statement.excluded[name] for name in row},
+            )
+        )
 
     async def _drop_team(self, session: AsyncSession, event: HeardEvent) -> None:
         team = self.team
@@ -81,18 +98,6 @@ class Directory:
                 team.c.organization_id == event.organization_id,
                 team.c.id == UUID(event.data["team"]["id"]),
             )
-        )
-
-    @staticmethod
-    async def _keep(session: AsyncSession, table: Table, row: dict[str, Any]) -> None:
-        names = ", ".join(row)
-        values = ", ".join(f"${number}" for number in range(1, len(row) + 1))
-        changed = ", ".join(f"{name} = excluded.{name}" for name in row)
-        # Straight to the driver: an import of people tells thousands at once.
-        await reader_of(session).connection.execute(
-            f"INSERT INTO {table.name} ({names}) VALUES ({values}) "
-            f"ON CONFLICT (organization_id, id) DO UPDATE SET {changed}",
-            *row.values(),
         )
 
     async def require_people(

@@ -35,7 +35,9 @@ def person_created(person: Person) -> Event:
 
 def person_changed(person: Person, before: Changes, after: Changes) -> Event:
     """Something about a person changed, their being active among it."""
-    return Event("person.changed", f"people/{person.id}", {"person": person.card()}, before, after)
+    # The version that the change will have when it is written.
+    card = {**person.card(), "version": person.version + 1}
+    return Event("person.changed", f"people/{person.id}", {"person": card}, before, after)
 
 
 def _team(team: Team) -> dict[str, Any]:

@@ -63,7 +63,7 @@ _ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(hashtext('people import'), hashte
 # Lists are joined rather than compared by ANY, which would look at every entry for every row.
 _KNOWN = """
 SELECT id, name, email, lower(email) AS address, external_id, active, hire_date, job_role, location, team_id, manager_id,
-  time_zone, locale, roles
+  time_zone, locale, roles, version
 FROM person
 WHERE organization_id = $1 AND (
   external_id IN (SELECT unnest($2::text[])) OR lower(email) IN (SELECT lower(unnest($3::text[])))
@@ -269,7 +269,8 @@ class _Decision:
             result.outcome = Outcome.unchanged
             return
         before = {name: known[name] for name in after}
-        person = self._person(candidate.id, {name: known[name] for name in _COLUMNS} | after)
+        held = {name: known[name] for name in (*_COLUMNS, "version")}
+        person = self._person(candidate.id, held | after)
         self.plan.updated.append((person, before, after))
         result.outcome = Outcome.updated
 

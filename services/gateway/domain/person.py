@@ -50,7 +50,9 @@ class Person(Row, table=True):
     roles: list[str] = Field(default_factory=empty_list, sa_type=ARRAY(Text))
 
     def card(self) -> dict[str, Any]:
-        """What the other services may know: all that the directory says."""
-        return self.model_dump(
-            mode="json", exclude={"organization_id", "created_at", "updated_at", "version"}
-        )
+        """What the other services may know: all that the directory says, and of which version it is.
+
+        Two changes of one person may stand in the feed the wrong way round, where the later one began first; the version
+        tells a follower which of them to keep.
+        """
+        return self.model_dump(mode="json", exclude={"organization_id", "created_at", "updated_at"})

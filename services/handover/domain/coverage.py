@@ -21,7 +21,6 @@ from sqlalchemy import (
     Text,
     Uuid,
     bindparam,
-    delete,
     select,
     update,
 )
@@ -260,18 +259,6 @@ async def _competence_granted(session: AsyncSession, event: HeardEvent) -> None:
     await _keep(session, trained_person, row)
 
 
-async def _competence_withdrawn(session: AsyncSession, event: HeardEvent) -> None:
-    told = event.data
-    await session.execute(
-        delete(trained_person).where(
-            _p.organization_id == event.organization_id,
-            _p.competence == told["competence"],
-            _p.person_id == UUID(told["person_id"]),
-            _p.course_id == UUID(told["course_id"]),
-        )
-    )
-
-
 async def _keep(session: AsyncSession, table: Table, row: Mapping[str, Any]) -> None:
     statement = insert(table).values(row)
     await session.execute(
@@ -286,5 +273,4 @@ LISTENERS = {
     "course.published": _course_published,
     "course.retired": _course_retired,
     "competence.granted": _competence_granted,
-    "competence.withdrawn": _competence_withdrawn,
 }

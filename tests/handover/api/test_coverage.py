@@ -73,13 +73,6 @@ async def test_coverage_goes_from_unknown_to_gap_to_covered_and_back(firm: Firm)
         }
     ]
 
-    await onboarding_tells(
-        firm,
-        "competence.withdrawn",
-        {"person_id": firm.learner.id, "competence": "tills", "course_id": COURSE},
-    )
-    assert (await coverage(firm, handover))["state"] == "gap"
-
 
 async def test_somebody_who_left_covers_nothing(firm: Firm):
     handover = await draft(firm)

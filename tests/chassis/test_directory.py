@@ -1,0 +1,46 @@
+"""The services' copies of the directory."""
+
+from datetime import UTC, datetime
+
+from services.chassis.listeners import HeardEvent
+from services.handover.domain.base import directory
+from tests.conftest import Firm
+
+
+async def test_a_card_that_is_told_late_does_not_undo_a_newer_one(firm: Firm) -> None:
+    card = {
+        "id": str(firm.learner.id),
+        "name": "Lærke Lærling",
+        "email": firm.learner.email,
+        "active": True,
+        "hire_date": None,
+        "job_role": "Apprentice",
+        "location": None,
+        "team_id": None,
+        "manager_id": None,
+        "version": 3,
+    }
+    late = {**card, "job_role": "Nobody", "version": 2}
+    async with firm.product.database("handover").transaction(firm.organization_id) as session:
+        for told in (card, late):
+            event = HeardEvent(
+                "person.changed",
+                firm.organization_id,
+                f"people/{firm.learner.id}",
+                datetime.now(UTC),
+                {"person": told},
+            )
+            await directory.listeners["person.changed"](session, event)
+        person = directory.person.c
+        kept = await session.scalar(
+            directory.person.select()
+            .with_only_columns(person.job_role)
+            .where(person.organization_id == firm.organization_id, person.id == firm.learner.id)
+        )
+    assert kept == "Apprentice"
+
+
+async def test_a_change_is_told_with_the_version_that_it_made(firm: Firm) -> None:
+    changed = await firm.admin.patch(f"/v1/people/{firm.learner.id}", {"job_role": "Cashier"})
+    events = (await firm.admin.get("/v1/events", type="person.changed")).json()["items"]
+    assert events[-1]["data"]["person"]["version"] == changed.json()["version"]
