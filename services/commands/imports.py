@@ -52,6 +52,12 @@ def import_deals(
     engagement_type: Annotated[
         str | None, typer.Option(help="How these customers buy, as fixed_price.")
     ] = None,
+    decimal_mark: Annotated[
+        str | None, typer.Option(help="In amounts of a csv: . (the default) or ,")
+    ] = None,
+    date_format: Annotated[
+        str | None, typer.Option(help="Of dates in a csv; without it, as 2026-11-22.")
+    ] = None,
     organization: Organization = None,
     dry_run: DryRun = False,
     as_json: AsJson = False,
@@ -69,6 +75,8 @@ def import_deals(
         mapping=None if mapping is None else _mapping(mapping),
         currency=currency,
         engagement_type=engagement_type,
+        decimal_mark=decimal_mark,
+        date_format=date_format,
     )
     _finish(asyncio.run(run(settings_with(), wanted, organization, dry_run=dry_run)), as_json)
 

@@ -89,8 +89,10 @@ class Deals(Wanted):
     mapping: str | None = None
     currency: str | None = None
     engagement_type: str | None = None
+    decimal_mark: str | None = None
+    date_format: str | None = None
     path: ClassVar[str] = "/v1/imports/deals"
-    roles: ClassVar[tuple[str, ...]] = ("manager", "seller")
+    roles: ClassVar[tuple[str, ...]] = ("admin",)
     keyholder: ClassVar[str] = "seller"
     rows_at_once: ClassVar[int] = ROWS
 
@@ -101,6 +103,8 @@ class Deals(Wanted):
             "mapping": self.mapping,
             "default_currency": self.currency or await _usual_currency(client),
             "engagement_type": self.engagement_type,
+            "decimal_mark": self.decimal_mark,
+            "date_format": self.date_format,
         }
         accounts = self.accounts or (self._beside() if source == "salesforce" else None)
         files = {} if accounts is None else {"accounts": accounts.read_bytes()}
@@ -158,7 +162,7 @@ async def run(
             task = progress.add_task(wanted.file.name, total=sum(part.rows for part in parts))
             for part in parts:
                 body = {"file": part.content, **files}
-                answer = await _send(client, wanted.path, fields, body, dry_run=dry_run)
+                answer = await send_part(client, wanted.path, fields, body, dry_run=dry_run)
                 if not answer.is_success:
                     done = "".join(f" {n} {what}." for what, n in imported.counts.items() if n)
                     before = f"\nBefore that:{done}" if done else ""
@@ -168,15 +172,19 @@ async def run(
     return imported
 
 
-async def _send(
+async def send_part(
     client: httpx.AsyncClient,
     path: str,
     fields: dict[str, str],
     files: dict[str, bytes],
     *,
     dry_run: bool,
+    pause_seconds: float = 1.0,
 ) -> httpx.Response:
-    """Send one part. Where nobody knows what became of it, it is sent again under the same key."""
+    """Send one part. Where nobody knows what became of it, it is sent again under the same key.
+
+    The pause before that doubles each time.
+    """
     key = uuid4().hex
     headers = {
         "Idempotency-Key": key,
@@ -200,7 +208,7 @@ async def _send(
             at_it = b"/problems/in-progress" in answer.content
             if not (at_it or answer.status_code in _AGAIN) or tried == TRIES:
                 return answer
-        await asyncio.sleep(0.5 * 2**tried)
+        await asyncio.sleep(pause_seconds * 2 ** (tried - 1))
     raise AssertionError("the last try returns or raises")
 
 
