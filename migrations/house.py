@@ -33,6 +33,8 @@ def protect_house_tables(schema: str) -> None:
         f"CREATE POLICY expiry_seen ON {schema}.idempotency_key FOR SELECT USING ({FOLLOWER})"
     )
     op.execute(f"CREATE POLICY expiry ON {schema}.idempotency_key FOR DELETE USING ({FOLLOWER})")
+    # A kept answer is read once if ever: compressing a large one costs more than the assignment of ten thousand people.
+    op.execute(f"ALTER TABLE {schema}.idempotency_key ALTER COLUMN body SET STORAGE EXTERNAL")
     grant(schema, "followed_feed", KEPT)
 
 
