@@ -27,6 +27,8 @@ GONE = (
     OSError,
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
+    # What asyncpg says of a connection whose end came while it was talking.
+    asyncpg.InternalClientError,
     asyncpg.CannotConnectNowError,
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
@@ -113,10 +115,8 @@ class Database:
             except BaseException as error:
                 await _roll_back(connection, driver, error)
                 raise
-        except UNFIT:
-            raise
-        except (exc.InterfaceError, exc.OperationalError, *GONE) as error:
-            if isinstance(_cause_of(error), UNFIT):
+        except (exc.DBAPIError, *GONE) as error:
+            if not is_gone(error):
                 raise
             raise Unavailable("The database does not answer.") from error
         finally:
@@ -144,9 +144,17 @@ class Database:
             raise Unavailable("The database does not answer.") from error
 
 
-def _cause_of(error: BaseException) -> BaseException | None:
-    """The driver's own error beneath SQLAlchemy's."""
-    return getattr(getattr(error, "orig", None), "__cause__", None)
+def driver_error(error: BaseException) -> BaseException:
+    """The driver's own error: SQLAlchemy's wraps one of its dialect, which wraps the driver's."""
+    if isinstance(error, exc.DBAPIError) and error.orig is not None:
+        return error.orig.__cause__ or error.orig
+    return error
+
+
+def is_gone(error: BaseException) -> bool:
+    """Whether the database is not there, rather than having refused something."""
+    cause = driver_error(error)
+    return isinstance(cause, GONE) and not isinstance(cause, UNFIT)
 
 
 async def _roll_back(connection: AsyncConnection, driver: Connection, error: BaseException) -> None:

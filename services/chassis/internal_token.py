@@ -86,7 +86,7 @@ class TokenVerifier:
                 roles=frozenset(Role(role) for role in claims["roles"]),
                 team_id=None if claims["team"] is None else UUID(claims["team"]),
             )
-        except (KeyError, ValueError, TypeError) as error:
+        except (AttributeError, KeyError, ValueError, TypeError) as error:
             raise Unauthenticated("The internal token is not genuine.") from error
 
 

@@ -5,6 +5,7 @@ own private key and everybody's public ones. Missing pairs are made on first use
 """
 
 import os
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -72,18 +73,22 @@ def make_pair(folder: Path, service: str) -> None:
         return
     folder.mkdir(parents=True, exist_ok=True)
     key = OKPKey.generate_key("Ed25519")
-    pem = key.as_pem(private=True)
-    # Written aside and linked into place: whoever is first wins, and nobody reads half a key.
-    draft = folder / f".{service}.{os.getpid()}"
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(pem)
+    # Written aside and put into place whole: whoever is first wins, and nobody reads half a key.
+    draft = _draft(folder, key.as_pem(private=True))
     try:
         os.link(draft, private_file)
     except FileExistsError:
         key = OKPKey.import_key(private_file.read_bytes())
     finally:
         draft.unlink()
-    public_draft = folder / f".{service}.{os.getpid()}.pub"
-    public_draft.write_bytes(key.as_pem(private=False))
+    public_draft = _draft(folder, key.as_pem(private=False))
+    public_draft.chmod(0o644)
     public_draft.replace(public_file)
+
+
+def _draft(folder: Path, content: bytes) -> Path:
+    """A file of a name that nobody else has, readable by its owner only."""
+    descriptor, name = tempfile.mkstemp(dir=folder, prefix=".")
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+    return Path(name)

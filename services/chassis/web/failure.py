@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Match as RouteMatch
 
 from services.chassis import errors, problems
-from services.chassis.database import GONE, UNFIT
+from services.chassis.database import UNFIT, driver_error, is_gone
 from services.chassis.errors import DomainError, FieldError, Invalid, Unfit
 from services.chassis.telemetry import ERRORS
 from services.chassis.web.request import language_of
@@ -149,10 +149,7 @@ async def _on_validation_error(request: Request, error: Exception) -> Response:
 
 
 async def _on_database_error(request: Request, error: Exception) -> Response:
-    cause: BaseException | None = error
-    if isinstance(error, exc.DBAPIError) and error.orig is not None:
-        # SQLAlchemy's own error wraps one of its dialect, which wraps the driver's.
-        cause = error.orig.__cause__ or error.orig
+    cause = driver_error(error)
     if isinstance(cause, asyncpg.PostgresError):
         known = database_error(cause)
         if known is not None:
@@ -163,7 +160,7 @@ async def _on_database_error(request: Request, error: Exception) -> Response:
         return problems.problem(
             language_of(request), Invalid("A value is not one that can be stored or looked for.")
         )
-    if isinstance(cause, GONE):
+    if is_gone(cause):
         return problems.problem(
             language_of(request), errors.Unavailable("The database does not answer.")
         )
@@ -218,5 +215,6 @@ HANDLERS: dict[int | type[Exception], Callable[[Request, Any], Coroutine[Any, An
     exc.SQLAlchemyError: _on_database_error,
     asyncpg.PostgresError: _on_database_error,
     asyncpg.InterfaceError: _on_database_error,
+    asyncpg.InternalClientError: _on_database_error,
     Exception: _on_unexpected,
 }
