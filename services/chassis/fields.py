@@ -1,6 +1,7 @@
 """Field types of requests: text without control characters, money, moments with their offset."""
 
-from datetime import UTC, datetime
+import re
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Annotated, Any
 
@@ -8,6 +9,7 @@ from pydantic import (
     AfterValidator,
     AwareDatetime,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     PlainSerializer,
@@ -42,14 +44,40 @@ def _in_utc(moment: datetime) -> datetime:
     return moment.astimezone(UTC)
 
 
-def _sensible(moment: datetime) -> datetime:
-    if not 1900 <= moment.year <= 2200:
+def _sensible(when: date) -> date:
+    if not 1900 <= when.year <= 2200:
         raise Unfit("The year must lie between 1900 and 2200.")
-    return moment
+    return when
+
+
+_DAY_FIRST = re.compile(r"\d{4}-\d\d-\d\d")
+
+
+def _written_as_day(value: Any) -> Any:
+    # Pydantic takes numbers for seconds since 1970, also those that stand in a text.
+    if not isinstance(value, date) and not _begins_with_day(value):
+        raise Unfit("It must be a date such as 2026-11-22.")
+    return value
+
+
+def _written_as_moment(value: Any) -> Any:
+    if not isinstance(value, datetime) and not _begins_with_day(value):
+        raise Unfit("It must be a moment such as 2026-11-22T09:00:00+01:00.")
+    return value
+
+
+def _begins_with_day(value: Any) -> bool:
+    return isinstance(value, str) and _DAY_FIRST.match(value) is not None
 
 
 # RFC 3339 with an offset on the way in, UTC on the way out.
-Moment = Annotated[AwareDatetime, AfterValidator(_sensible), AfterValidator(_in_utc)]
+Moment = Annotated[
+    AwareDatetime,
+    BeforeValidator(_written_as_moment),
+    AfterValidator(_sensible),
+    AfterValidator(_in_utc),
+]
+Day = Annotated[date, BeforeValidator(_written_as_day), AfterValidator(_sensible)]
 
 
 class Body(BaseModel):

@@ -15,7 +15,7 @@ from services.chassis.caller import Role
 from services.chassis.database import load, reader_of
 from services.chassis.errors import FieldError, Invalid, NotFound, Unfit
 from services.chassis.events import changes, record
-from services.chassis.fields import Body, Line, Moment, Name
+from services.chassis.fields import Body, Day, Line, Moment, Name
 from services.chassis.pages import PageQuery
 from services.chassis.reads import Read
 from services.chassis.web import CallerDep, MatchDep, ReaderDep, SessionDep, concept, found, listed
@@ -66,7 +66,7 @@ class PersonPage(BaseModel):
 class PersonFields(Body):
     external_id: Line | None = None
     active: bool = True
-    hire_date: date | None = None
+    hire_date: Day | None = None
     job_role: Line | None = None
     location: Line | None = None
     team_id: UUID | None = None

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from services.chassis.database import load, reader_of
 from services.chassis.events import changes, record
-from services.chassis.fields import Body, Key, Moment, Prose
+from services.chassis.fields import Body, Day, Key, Moment, Prose
 from services.chassis.pages import PageQuery
 from services.chassis.reads import Read
 from services.chassis.web import CallerDep, MatchDep, ReaderDep, SessionDep, concept, found, listed
@@ -55,8 +55,8 @@ Headcount = Annotated[int, Field(ge=1, le=1000)]
 
 class CompetenceNeedFields(Body):
     headcount: Headcount = 1
-    starts_on: date | None = Field(None, alias="from", examples=["2026-11-22"])
-    ends_on: date | None = Field(None, alias="to", examples=["2027-03-31"])
+    starts_on: Day | None = Field(None, alias="from", examples=["2026-11-22"])
+    ends_on: Day | None = Field(None, alias="to", examples=["2027-03-31"])
     why: Prose | None = None
 
 

@@ -15,7 +15,7 @@ from services.chassis.caller import Role
 from services.chassis.database import load, reader_of
 from services.chassis.errors import FieldError, Invalid, NotFound
 from services.chassis.events import changes, record
-from services.chassis.fields import Body, Line, Moment, Money, Prose, Title
+from services.chassis.fields import Body, Day, Line, Moment, Money, Prose, Title
 from services.chassis.pages import PageQuery
 from services.chassis.reads import Read
 from services.chassis.runtime import Runtime
@@ -90,8 +90,8 @@ class HandoverFields(Body):
     stage_raw: Line | None = None
     is_won: bool = False
     amount: Money | None = None
-    planned_start: date | None = None
-    planned_end: date | None = None
+    planned_start: Day | None = None
+    planned_end: Day | None = None
     delivery_lead_id: UUID | None = None
     situation: Prose | None = Field(None, description="SBAR: what is going on at the customer.")
     background: Prose | None = Field(None, description="SBAR: how it came to this.")

@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from services.chassis.database import load, reader_of
 from services.chassis.events import changes, record
-from services.chassis.fields import Body, Line, Moment, Prose
+from services.chassis.fields import Body, Day, Line, Moment, Prose
 from services.chassis.pages import PageQuery
 from services.chassis.reads import Read
 from services.chassis.web import (
@@ -87,7 +87,7 @@ class PromisePage(BaseModel):
 
 class PromiseFields(Body):
     said_to: Line | None = Field(None, description="Who at the customer heard it.")
-    due_on: date | None = Field(None, examples=["2026-11-22"])
+    due_on: Day | None = Field(None, examples=["2026-11-22"])
     evidence: list[UUID] = Field(
         default_factory=list, max_length=50, description="Entries of this handover's log."
     )
@@ -104,7 +104,7 @@ class NewPromise(PromiseFields):
     kind: PromiseKind
     channel: Channel
     said_by: UUID = Field(description="The colleague who said it.")
-    said_on: date = Field(examples=["2026-10-01"])
+    said_on: Day = Field(examples=["2026-10-01"])
     done_when: Prose = Field(
         description="How the customer will judge it.",
         examples=["Each shop has sold something by card before noon."],
@@ -123,7 +123,7 @@ class PromisePatch(PromiseFields):
     kind: PromiseKind = PromiseKind.feature
     channel: Channel = Channel.verbal
     said_by: UUID = Field(default=UUID(int=0))
-    said_on: date = Field(default=date.min)
+    said_on: Day = Field(default=date.min)
     done_when: Prose = Field(default="")
 
 
@@ -133,7 +133,7 @@ class HandoverPromiseQuery(PageQuery):
 
 
 class PromiseQuery(HandoverPromiseQuery):
-    due_before: date | None = Field(None, description="Due on an earlier day than this.")
+    due_before: Day | None = Field(None, description="Due on an earlier day than this.")
     mine: bool = Field(
         False, description="Those that the caller made, sold or leads the delivery of."
     )

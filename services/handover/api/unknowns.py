@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from services.chassis.database import load, reader_of
 from services.chassis.events import changes, record
-from services.chassis.fields import Body, Moment, Prose
+from services.chassis.fields import Body, Day, Moment, Prose
 from services.chassis.pages import PageQuery
 from services.chassis.reads import Read
 from services.chassis.web import (
@@ -62,7 +62,7 @@ class NewUnknown(Body):
     what: Item = Field(description="An item of the missing list.", examples=["planned_end"])
     reason: Prose = Field(examples=["The municipality decides on the routes in March."])
     owner_id: UUID = Field(description="Who finds it out.")
-    due_on: date = Field(description="By when.", examples=["2026-11-22"])
+    due_on: Day = Field(description="By when.", examples=["2026-11-22"])
 
 
 class UnknownPatch(Body):
@@ -70,7 +70,7 @@ class UnknownPatch(Body):
 
     reason: Prose = Field(default="")
     owner_id: UUID = Field(default=UUID(int=0))
-    due_on: date = Field(default=date.min)
+    due_on: Day = Field(default=date.min)
 
 
 UNKNOWNS = Read(UnknownOut, Unknown, filters=["handover_id"])

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from services.chassis.caller import Role
 from services.chassis.database import Reader, reader_of
 from services.chassis.errors import Conflict, FieldError, Invalid
-from services.chassis.fields import Body, Line
+from services.chassis.fields import Body, Day, Line
 from services.chassis.language import Language, translate
 from services.chassis.runtime import Runtime
 from services.chassis.telemetry import REQUEST_ID
@@ -44,7 +44,6 @@ from services.onboarding.domain.base import directory
 
 router = concept("assignments")
 
-Day = Annotated[date, Field(ge=date(1900, 1, 1), le=date(2200, 12, 31))]
 Days = Annotated[int, Field(ge=0, le=3650, examples=[30])]
 MANY = 20_000
 

@@ -9,10 +9,9 @@ from fastapi import Query
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
-from services.chassis.fields import Key
+from services.chassis.fields import Day, Key
 from services.chassis.pages import LARGEST_LIMIT, PageQuery
 from services.chassis.web import CallerDep, NowDep, ReaderDep, RuntimeDep, concept
-from services.onboarding.api.assigning import Day
 from services.onboarding.api.assignments import STORED, AssignmentDetail, with_progress
 from services.onboarding.domain.assignment import UNDER_WAY, State
 from services.onboarding.domain.learning_rights import leads_team, require_may_see_team
