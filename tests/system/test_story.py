@@ -172,7 +172,7 @@ async def test_a_team_is_trained_until_what_was_promised_is_covered(
         **{**vars(firm.learner), "key": made(await admin.post("/v1/api-keys", key))["key"]}
     )
     learning = made(await learner.get("/v1/me/learning"), 200)
-    assert [open["id"] for open in learning["open"]] == [one["assignment_id"]]
+    assert [entry["id"] for entry in learning["open"]] == [one["assignment_id"]]
     item = learning["next"]["item_key"]
     completion = f"/v1/assignments/{one['assignment_id']}/items/{item}/completion"
     await assert_closed_to(

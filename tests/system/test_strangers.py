@@ -16,7 +16,7 @@ import pytest
 from services.chassis.caller import Role
 from services.commands.document import merged_document
 from services.gateway.domain.api_key import PREFIX, ApiKey, Scope
-from tests.conftest import Firm, Person, Product, found_firm
+from tests.conftest import Person, Product, found_firm
 from tests.system.filled import Filled, filled
 
 DOCUMENT = merged_document()
