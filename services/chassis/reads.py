@@ -5,16 +5,14 @@ reading through objects (docs/architecture.md). `Read(Model, Table)` refuses to 
 column, and a test holds every read's JSON against its model.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeVar
 from uuid import UUID
 
 from pydantic import BaseModel
 from sqlalchemy import (
-    BindParameter,
     ColumnElement,
-    Dialect,
     Enum,
     FromClause,
     Select,
@@ -28,53 +26,16 @@ from sqlalchemy import (
     select,
     tuple_,
 )
-from sqlalchemy.dialects.postgresql import asyncpg as asyncpg_dialect
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.sql import ClauseElement, visitors
 from sqlalchemy.sql.util import ClauseAdapter
 
-from services.chassis.database import Reader, reader_of
+from services.chassis.database import Reader, Viewer, reader_of
 from services.chassis.errors import NotFound
 from services.chassis.pages import Page, PageQuery, read_cursor, write_cursor
+from services.chassis.statement import Statement
 from services.chassis.tables import Row
 
 M = TypeVar("M", bound=BaseModel)
-
-_DIALECT: Dialect = asyncpg_dialect.dialect()  # type: ignore[no-untyped-call]
-
-
-class Statement:
-    """A compiled statement and the order of its parameters."""
-
-    __slots__ = ("_constants", "_processors", "names", "sql")
-
-    def __init__(self, statement: ClauseElement) -> None:
-        for part in visitors.iterate(statement):
-            if isinstance(part, BindParameter):
-                # Filled in at each use; compiling a list of literals (`in_`) would ask for it now.
-                part.required = False
-        compiled = statement.compile(dialect=_DIALECT, compile_kwargs={"render_postcompile": True})
-        self.sql = str(compiled)
-        self.names: tuple[str, ...] = tuple(compiled.positiontup or ())  # type: ignore[attr-defined]
-        self._constants = {
-            name: value for name, value in compiled.params.items() if value is not None
-        }
-        self._processors: Mapping[str, Callable[[Any], Any]] = compiled._bind_processors  # type: ignore[attr-defined]
-
-    def arguments(self, values: Mapping[str, Any]) -> list[Any]:
-        """The parameters in the statement's order, as the driver takes them.
-
-        Literals of the statement fill what `values` does not name.
-        """
-        constants, processors = self._constants, self._processors
-        given = [values[name] if name in values else constants.get(name) for name in self.names]
-        if not processors:
-            return given
-        return [
-            processors[name](value) if name in processors else value
-            for name, value in zip(self.names, given, strict=True)
-        ]
-
 
 @dataclass(frozen=True, slots=True)
 class Found:
@@ -108,7 +69,7 @@ class Read(Generic[M]):
         table: Table = of.__table__  # type: ignore[attr-defined]
         given = columns or {}
         self.model = model
-        self._table = table
+        self.table = table
         self.thing = table.name.replace("_", " ")
         self._fields = {
             name: (given[name] if name in given else table.c[name]).label(name)
@@ -118,7 +79,7 @@ class Read(Generic[M]):
         self._organization = table.c.organization_id
         self._key = table.c.id
         self._has_version = "version" in model.model_fields
-        self._sorts = {name: table.c[name] for name in ("id", *sorts)}
+        self.sorts = {name: table.c[name] for name in ("id", *sorts)}
         self._conditions = {name: equals(table.c[name]) for name in filters} | dict(
             conditions or {}
         )
@@ -130,7 +91,7 @@ class Read(Generic[M]):
         )
         Read.all.append(self)
 
-    async def one(self, reader: Reader, id: UUID, **where: Any) -> Found:
+    async def one(self, reader: Reader | Viewer, id: UUID, **where: Any) -> Found:
         """One of them by id; raises `NotFound` when it is not there, not yours, or not as `where` says."""
         shape = ("one", *sorted(where))
         statement = self._statements.get(shape)
@@ -138,7 +99,7 @@ class Read(Generic[M]):
             inner = self._select(where).where(self._key == bindparam("id"))
             statement = self._statements[shape] = self._json_statement(inner)
         values = {**where, "organization_id": reader.organization_id, "id": id}
-        row = await reader.connection.fetchrow(statement.sql, *statement.arguments(values))
+        row = await reader.fetchrow(statement, values)
         if row is None:
             raise self._not_found()
         return Found(row[0].encode(), row[1] if self._has_version else None)
@@ -154,14 +115,12 @@ class Read(Generic[M]):
         statement = self._statements.get(("add",))
         if statement is None:
             statement = self._statements["add",] = self._insert_statement()
-        values = {name: value for name, value in row.__dict__.items() if name in self._table.c}
-        stored = await reader_of(session).connection.fetchrow(
-            statement.sql, *statement.arguments(values)
-        )
+        values = {name: value for name, value in row.__dict__.items() if name in self.table.c}
+        stored = await reader_of(session).fetchrow(statement, values)
         assert stored is not None  # an insert that does not fail returns its row
         return Found(stored[0].encode(), stored[1] if self._has_version else None)
 
-    async def require(self, reader: Reader, id: UUID) -> None:
+    async def require(self, reader: Reader | Viewer, id: UUID) -> None:
         """Refuse with `NotFound` unless there is one with this id."""
         values = {"organization_id": reader.organization_id, "id": id}
         if (
@@ -170,21 +129,21 @@ class Read(Generic[M]):
         ):
             raise self._not_found()
 
-    async def page(self, reader: Reader, query: PageQuery, **where: Any) -> Page:
+    async def page(self, reader: Reader | Viewer, query: PageQuery, **where: Any) -> Page:
         """A page of them, as `query` asks and `where` further says."""
         asked = {name: getattr(query, name, None) for name in self._conditions} | where
         given = {name: value for name, value in asked.items() if value is not None}
-        field, descending = query.order(self._sorts)
+        field, descending = query.order(self.sorts)
         place = read_cursor(query.after, field, descending)
         shape = (field, descending, place is not None, *sorted(given))
         statement = self._statements.get(shape)
         if statement is None:
             inner = self._ordered(self._select(given), field, descending, place is not None)
-            statement = self._statements[shape] = self._json_statement(inner, self._sorts[field])
+            statement = self._statements[shape] = self._json_statement(inner, self.sorts[field])
         values = {**given, "organization_id": reader.organization_id, "limit": query.limit + 1}
         if place is not None:
             values |= {"cursor_value": place.value, "cursor_id": place.id}
-        rows = await reader.connection.fetch(statement.sql, *statement.arguments(values))
+        rows = await reader.fetch(statement, values)
         following = None
         if len(rows) > query.limit:
             rows = rows[: query.limit]
@@ -202,7 +161,7 @@ class Read(Generic[M]):
     def _ordered(
         self, inner: Select[Any], field: str, descending: bool, continued: bool
     ) -> Select[Any]:
-        column, key = self._sorts[field], self._key
+        column, key = self.sorts[field], self._key
         order = [key] if column is key else [column, key]
         if continued:
             place = [bindparam("cursor_id", type_=key.type)]
@@ -230,7 +189,7 @@ class Read(Generic[M]):
         return Statement(select(*shown))
 
     def _insert_statement(self) -> Statement:
-        table = self._table
+        table = self.table
         if self._source is not None:
             raise TypeError(f"{self.model.__name__} shows more than its own table")
         # What PostgreSQL fills in is left to it: the moments, from its clock.
