@@ -12,7 +12,7 @@ say = @echo "==> $(1)"
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install install-dev run test check bench lock clean
+.PHONY: help install install-dev run test contract check bench lock clean
 
 help: ## Show these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,7 +29,11 @@ run: .venv/.runtime ## Start everything with demo data, and print where and how 
 
 test: .venv/.dev ## Run the tests in parallel and hold the coverage
 	$(call say,Running the tests on a PostgreSQL of their own.)
-	@$(BIN)/python -m pytest -n $(WORKERS) --cov --cov-report=term:skip-covered
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --cov --cov-report=term:skip-covered
+
+contract: .venv/.dev ## Hold the running product to its OpenAPI document (some minutes)
+	$(call say,Calling every operation with thousands of requests. Nothing leaves this machine.)
+	@$(BIN)/python -m contract
 
 check: .venv/.dev ## Lint, types, import rules, migrations, security, container files
 	$(call say,Style: ruff)
