@@ -5,10 +5,10 @@ trip: two would cost 40–50 % (docs/architecture.md, trap 2). Row-level securit
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from uuid import UUID
 
 import asyncpg
@@ -16,6 +16,7 @@ from sqlalchemy import URL, exc
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, create_async_engine
 
 from services.chassis.errors import NotFound, Unavailable
+from services.chassis.statement import Statement
 
 if TYPE_CHECKING:
     from services.chassis.tables import Row
@@ -45,6 +46,41 @@ class Reader:
 
     connection: Connection
     organization_id: UUID
+
+    async def fetch(self, statement: Statement, values: Mapping[str, Any]) -> list[asyncpg.Record]:
+        """The rows of a statement."""
+        return await self.connection.fetch(statement.sql, *statement.arguments(values))
+
+    async def fetchrow(
+        self, statement: Statement, values: Mapping[str, Any]
+    ) -> asyncpg.Record | None:
+        """The first row of a statement; None if there is none."""
+        return await self.connection.fetchrow(statement.sql, *statement.arguments(values))
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """Reads for one organization, each statement by itself: no transaction, one round trip.
+
+    For an answer that takes one read, or several that need not see the same moment.
+    """
+
+    database: "Database"
+    organization_id: UUID
+
+    async def fetch(self, statement: Statement, values: Mapping[str, Any]) -> list[asyncpg.Record]:
+        """The rows of a statement."""
+        rows: list[asyncpg.Record] = await self.database.read_alone(
+            statement.alone, [*statement.arguments(values), str(self.organization_id)]
+        )
+        return rows
+
+    async def fetchrow(
+        self, statement: Statement, values: Mapping[str, Any]
+    ) -> asyncpg.Record | None:
+        """The first row of a statement; None if there is none."""
+        rows = await self.fetch(statement, values)
+        return rows[0] if rows else None
 
 
 class Database:
@@ -81,6 +117,30 @@ class Database:
         """A read-only transaction that sees one organization."""
         async with self._begun("BEGIN READ ONLY", organization_id) as (_, driver):
             yield Reader(driver, organization_id)
+
+    async def read_alone(self, sql: str, arguments: Sequence[Any]) -> list[asyncpg.Record]:
+        """The rows of a statement that sets its own organization, outside of any transaction."""
+        try:
+            while True:
+                connection = await self.engine.connect()
+                try:
+                    raw = await connection.get_raw_connection()
+                    driver: Connection = raw.driver_connection  # type: ignore[assignment]
+                    return await driver.fetch(sql, *arguments)
+                except UNFIT:
+                    raise
+                except GONE:
+                    await connection.invalidate()
+                except asyncio.CancelledError:
+                    # The statement may still be running: closing is the only safe end.
+                    await connection.invalidate()
+                    raise
+                finally:
+                    await connection.close()
+        except UNFIT:
+            raise
+        except (exc.TimeoutError, exc.DBAPIError, TimeoutError, *GONE) as error:
+            raise Unavailable("The database does not answer.") from error
 
     @asynccontextmanager
     async def transaction(self, organization_id: UUID) -> AsyncIterator[AsyncSession]:

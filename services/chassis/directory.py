@@ -1,10 +1,11 @@
 """Each service's own copy of the directory, people and teams, as the gateway's feed tells it."""
 
 from datetime import date
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Boolean, Column, Date, Index, Integer, MetaData, Table, Text, Uuid, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.chassis.database import organization_of
@@ -41,6 +42,9 @@ class Directory:
             Column("name", Text, nullable=False),
             Column("lead_id", Uuid, nullable=True),
         )
+        # A change that began before another one may be told after it: the newer version stays.
+        self._keep_person_statement = _upsert(self.person, newer="version")
+        self._keep_team_statement = _upsert(self.team)
         self.listeners = {
             "person.created": self._keep_person,
             "person.changed": self._keep_person,
@@ -64,16 +68,7 @@ class Directory:
             "manager_id": _id(told["manager_id"]),
             "version": told["version"],
         }
-        person = self.person
-        statement = insert(person).values(row)
-        await session.execute(
-            statement.on_conflict_do_update(
-                index_elements=["organization_id", "id"],
-                set_={name: statement.excluded[name] for name in row},
-                # A change that began before another one may be told after it.
-                where=statement.excluded.version > person.c.version,
-            )
-        )
+        await self._execute(session, self._keep_person_statement, row)
 
     async def _keep_team(self, session: AsyncSession, event: HeardEvent) -> None:
         told = event.data["team"]
@@ -83,13 +78,12 @@ class Directory:
             "name": told["name"],
             "lead_id": _id(told["lead_id"]),
         }
-        statement = insert(self.team).values(row)
-        await session.execute(
-            statement.on_conflict_do_update(
-                index_elements=["organization_id", "id"],
-                set_={name: statement.excluded[name] for name in row},
-            )
-        )
+        await self._execute(session, self._keep_team_statement, row)
+
+    @staticmethod
+    async def _execute(session: AsyncSession, statement: Insert, row: dict[str, Any]) -> None:
+        # On the connection: an import of people tells thousands at once, and the session has no part in it.
+        await (await session.connection()).execute(statement, row)
 
     async def _drop_team(self, session: AsyncSession, event: HeardEvent) -> None:
         team = self.team
@@ -134,6 +128,16 @@ class Directory:
             )
         )
         return [pointer for pointer, id in wanted.items() if id not in known]
+
+
+def _upsert(table: Table, newer: str | None = None) -> Insert:
+    """Store a row in the place of the one with its id; if `newer` is given, only where that column grows."""
+    statement = insert(table)
+    return statement.on_conflict_do_update(
+        index_elements=["organization_id", "id"],
+        set_={column.name: statement.excluded[column.name] for column in table.c},
+        where=None if newer is None else statement.excluded[newer] > table.c[newer],
+    )
 
 
 def _date(value: str | None) -> date | None:

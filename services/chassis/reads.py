@@ -37,6 +37,7 @@ from services.chassis.tables import Row
 
 M = TypeVar("M", bound=BaseModel)
 
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """One resource as it is sent: its JSON and its version (the ETag)."""
@@ -85,7 +86,7 @@ class Read(Generic[M]):
         )
         self._statements: dict[tuple[Any, ...], Statement] = {}
         self._exists = Statement(
-            select(literal_column("1")).where(
+            select(literal_column("1").label("one")).where(
                 self._organization == bindparam("organization_id"), self._key == bindparam("id")
             )
         )
@@ -123,10 +124,7 @@ class Read(Generic[M]):
     async def require(self, reader: Reader | Viewer, id: UUID) -> None:
         """Refuse with `NotFound` unless there is one with this id."""
         values = {"organization_id": reader.organization_id, "id": id}
-        if (
-            await reader.connection.fetchval(self._exists.sql, *self._exists.arguments(values))
-            is None
-        ):
+        if await reader.fetchrow(self._exists, values) is None:
             raise self._not_found()
 
     async def page(self, reader: Reader | Viewer, query: PageQuery, **where: Any) -> Page:

@@ -9,6 +9,7 @@ from services.chassis.web.request import (
     ReaderDep,
     RuntimeDep,
     SessionDep,
+    ViewerDep,
     language_of,
 )
 from services.chassis.web.route import concept, pages
@@ -21,6 +22,7 @@ __all__ = [
     "RuntimeDep",
     "Service",
     "SessionDep",
+    "ViewerDep",
     "concept",
     "create_app",
     "found",

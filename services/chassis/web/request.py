@@ -8,7 +8,7 @@ from fastapi import Depends, Request
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.chassis.caller import Caller, Follower
-from services.chassis.database import Reader, reader_of
+from services.chassis.database import Reader, Viewer, reader_of
 from services.chassis.errors import Unauthenticated
 from services.chassis.events import store_recorded
 from services.chassis.idempotency import Answer, KeyedRequest, claim, keep
@@ -80,6 +80,12 @@ async def reader_for(request: Request) -> AsyncIterator[Reader]:
         yield reader
 
 
+async def viewer_for(request: Request) -> Viewer:
+    """Reads one statement at a time in the caller's organization."""
+    caller = await caller_of(request)
+    return Viewer(runtime_of(request).database, caller.organization_id)
+
+
 async def now_of(request: Request) -> datetime:
     """The moment of the request, by the service's clock."""
     return runtime_of(request).clock()
@@ -98,6 +104,7 @@ async def _runtime(request: Request) -> Runtime:
 CallerDep = Annotated[Caller, Depends(caller_of)]
 SessionDep = Annotated[AsyncSession, Depends(session_of, scope="function")]
 ReaderDep = Annotated[Reader, Depends(reader_for, scope="function")]
+ViewerDep = Annotated[Viewer, Depends(viewer_for)]
 RuntimeDep = Annotated[Runtime, Depends(_runtime)]
 NowDep = Annotated[datetime, Depends(now_of)]
 MatchDep = Annotated[Match, Depends(match_of)]

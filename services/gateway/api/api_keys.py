@@ -21,8 +21,8 @@ from services.chassis.web import (
     CallerDep,
     MatchDep,
     NowDep,
-    ReaderDep,
     SessionDep,
+    ViewerDep,
     concept,
     found,
     keep_instead,
@@ -135,7 +135,7 @@ def _require_future(moment: datetime | None, now: datetime) -> None:
 
 @router.get("/api-keys", response_model=ApiKeyPage, summary="List API keys")
 async def list_api_keys(
-    query: Annotated[ApiKeyQuery, Query()], request: Request, caller: CallerDep, reader: ReaderDep
+    query: Annotated[ApiKeyQuery, Query()], request: Request, caller: CallerDep, reader: ViewerDep
 ) -> Response:
     """Your own; admins see everybody's."""
     if query.person_id is None and not caller.has(Role.admin):
@@ -146,7 +146,7 @@ async def list_api_keys(
 
 
 @router.get("/api-keys/{api_key_id}", response_model=ApiKeyOut, summary="Get an API key")
-async def get_api_key(api_key_id: UUID, caller: CallerDep, reader: ReaderDep) -> Response:
+async def get_api_key(api_key_id: UUID, caller: CallerDep, reader: ViewerDep) -> Response:
     """One key with its ETag, without the key itself."""
     if caller.has(Role.admin):
         return found(await API_KEYS.one(reader, api_key_id))

@@ -7,7 +7,7 @@ from pydantic import BaseModel
 from starlette.responses import Response
 
 from services.chassis.caller import Role
-from services.chassis.web import CallerDep, ReaderDep, concept
+from services.chassis.web import CallerDep, ViewerDep, concept
 from services.gateway.api.organization import ORGANIZATIONS, OrganizationOut
 from services.gateway.api.people import PEOPLE, PersonOut
 
@@ -24,7 +24,7 @@ class Me(BaseModel):
 
 
 @router.get("/me", response_model=Me, summary="Who am I")
-async def get_me(caller: CallerDep, reader: ReaderDep) -> Response:
+async def get_me(caller: CallerDep, reader: ViewerDep) -> Response:
     """The person, the organization and the roles behind the credential."""
     person = await PEOPLE.one(reader, caller.person_id)
     organization = await ORGANIZATIONS.one(reader, caller.organization_id)

@@ -11,7 +11,7 @@ from services.chassis.database import load, reader_of
 from services.chassis.events import changes, record
 from services.chassis.fields import Body, Moment, Name
 from services.chassis.reads import Read
-from services.chassis.web import CallerDep, MatchDep, ReaderDep, SessionDep, concept, found
+from services.chassis.web import CallerDep, MatchDep, SessionDep, ViewerDep, concept, found
 from services.gateway import events
 from services.gateway.api.people import Locale, TimeZone
 from services.gateway.domain.organization import Organization
@@ -53,7 +53,7 @@ ORGANIZATIONS = Read(OrganizationOut, Organization)
 
 
 @router.get("/organization", response_model=OrganizationOut, summary="Get your organization")
-async def get_organization(reader: ReaderDep) -> Response:
+async def get_organization(reader: ViewerDep) -> Response:
     """Name, language, time zone, working days."""
     return found(await ORGANIZATIONS.one(reader, reader.organization_id))
 

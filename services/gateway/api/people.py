@@ -18,7 +18,7 @@ from services.chassis.events import changes, record
 from services.chassis.fields import Body, Day, Line, Moment, Name
 from services.chassis.pages import PageQuery
 from services.chassis.reads import Read
-from services.chassis.web import CallerDep, MatchDep, ReaderDep, SessionDep, concept, found, listed
+from services.chassis.web import CallerDep, MatchDep, SessionDep, ViewerDep, concept, found, listed
 from services.gateway import events
 from services.gateway.domain.person import Person
 from services.gateway.domain.team import Team
@@ -141,14 +141,14 @@ async def create_person(body: NewPerson, caller: CallerDep, session: SessionDep)
 
 @router.get("/people", response_model=PersonPage, summary="List people")
 async def list_people(
-    query: Annotated[PersonQuery, Query()], request: Request, reader: ReaderDep
+    query: Annotated[PersonQuery, Query()], request: Request, reader: ViewerDep
 ) -> Response:
     """Newest first, or by name."""
     return listed(await PEOPLE.page(reader, query), request)
 
 
 @router.get("/people/{person_id}", response_model=PersonOut, summary="Get a person")
-async def get_person(person_id: UUID, reader: ReaderDep) -> Response:
+async def get_person(person_id: UUID, reader: ViewerDep) -> Response:
     """One person with their ETag."""
     return found(await PEOPLE.one(reader, person_id))
 

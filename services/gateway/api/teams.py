@@ -15,7 +15,7 @@ from services.chassis.events import changes, record
 from services.chassis.fields import Body, Moment, Name
 from services.chassis.pages import PageQuery
 from services.chassis.reads import Read
-from services.chassis.web import CallerDep, MatchDep, ReaderDep, SessionDep, concept, found, listed
+from services.chassis.web import CallerDep, MatchDep, SessionDep, ViewerDep, concept, found, listed
 from services.gateway import events
 from services.gateway.domain.person import Person
 from services.gateway.domain.team import Team
@@ -84,14 +84,14 @@ async def create_team(body: NewTeam, caller: CallerDep, session: SessionDep) -> 
 
 @router.get("/teams", response_model=TeamPage, summary="List teams")
 async def list_teams(
-    query: Annotated[PageQuery, Query()], request: Request, reader: ReaderDep
+    query: Annotated[PageQuery, Query()], request: Request, reader: ViewerDep
 ) -> Response:
     """Newest first, or by name."""
     return listed(await TEAMS.page(reader, query), request)
 
 
 @router.get("/teams/{team_id}", response_model=TeamOut, summary="Get a team")
-async def get_team(team_id: UUID, reader: ReaderDep) -> Response:
+async def get_team(team_id: UUID, reader: ViewerDep) -> Response:
     """One team with its ETag."""
     return found(await TEAMS.one(reader, team_id))
 

@@ -13,7 +13,7 @@ from services.chassis.events import changes, record
 from services.chassis.fields import Body, Day, Key, Moment, Prose
 from services.chassis.pages import PageQuery
 from services.chassis.reads import Read
-from services.chassis.web import CallerDep, MatchDep, ReaderDep, SessionDep, concept, found, listed
+from services.chassis.web import CallerDep, MatchDep, SessionDep, ViewerDep, concept, found, listed
 from services.handover import events
 from services.handover.api.handovers import HANDOVERS
 from services.handover.domain.competence import HIGHEST_LEVEL, LOWEST_LEVEL, CompetenceNeed
@@ -108,7 +108,7 @@ async def create_competence_need(
 
 @router.get(_LIST, response_model=CompetenceNeedPage, summary="List competence needs")
 async def list_competence_needs(
-    handover_id: UUID, query: Annotated[PageQuery, Query()], request: Request, reader: ReaderDep
+    handover_id: UUID, query: Annotated[PageQuery, Query()], request: Request, reader: ViewerDep
 ) -> Response:
     """Newest first."""
     await HANDOVERS.require(reader, handover_id)
@@ -116,7 +116,7 @@ async def list_competence_needs(
 
 
 @router.get(_ONE, response_model=CompetenceNeedOut, summary="Get a competence need")
-async def get_competence_need(handover_id: UUID, need_id: UUID, reader: ReaderDep) -> Response:
+async def get_competence_need(handover_id: UUID, need_id: UUID, reader: ViewerDep) -> Response:
     """One need with its ETag."""
     return found(await COMPETENCE_NEEDS.one(reader, need_id, handover_id=handover_id))
 

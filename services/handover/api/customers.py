@@ -14,7 +14,7 @@ from services.chassis.events import changes, record
 from services.chassis.fields import Body, Line, Link, Moment, Name
 from services.chassis.pages import PageQuery
 from services.chassis.reads import Read
-from services.chassis.web import CallerDep, MatchDep, ReaderDep, SessionDep, concept, found, listed
+from services.chassis.web import CallerDep, MatchDep, SessionDep, ViewerDep, concept, found, listed
 from services.handover import events
 from services.handover.domain.customer import Customer, Source
 
@@ -101,14 +101,14 @@ async def create_customer(body: NewCustomer, caller: CallerDep, session: Session
 
 @router.get("/customers", response_model=CustomerPage, summary="List customers")
 async def list_customers(
-    query: Annotated[CustomerQuery, Query()], request: Request, reader: ReaderDep
+    query: Annotated[CustomerQuery, Query()], request: Request, reader: ViewerDep
 ) -> Response:
     """Newest first, or by name."""
     return listed(await CUSTOMERS.page(reader, query), request)
 
 
 @router.get("/customers/{customer_id}", response_model=CustomerOut, summary="Get a customer")
-async def get_customer(customer_id: UUID, reader: ReaderDep) -> Response:
+async def get_customer(customer_id: UUID, reader: ViewerDep) -> Response:
     """One customer with its ETag."""
     return found(await CUSTOMERS.one(reader, customer_id))
 

@@ -22,9 +22,9 @@ from services.chassis.runtime import Runtime
 from services.chassis.web import (
     CallerDep,
     MatchDep,
-    ReaderDep,
     RuntimeDep,
     SessionDep,
+    ViewerDep,
     concept,
     found,
     listed,
@@ -207,14 +207,14 @@ async def create_handover(
 
 @router.get("/handovers", response_model=HandoverPage, summary="List handovers")
 async def list_handovers(
-    query: Annotated[HandoverQuery, Query()], request: Request, reader: ReaderDep
+    query: Annotated[HandoverQuery, Query()], request: Request, reader: ViewerDep
 ) -> Response:
     """Newest first."""
     return listed(await HANDOVERS.page(reader, query), request)
 
 
 @router.get("/handovers/{handover_id}", response_model=HandoverOut, summary="Get a handover")
-async def get_handover(handover_id: UUID, reader: ReaderDep) -> Response:
+async def get_handover(handover_id: UUID, reader: ViewerDep) -> Response:
     """One handover with its ETag."""
     return found(await HANDOVERS.one(reader, handover_id))
 

@@ -12,7 +12,7 @@ from services.chassis.events import record
 from services.chassis.fields import Body, Link, Moment, Prose
 from services.chassis.pages import PageQuery
 from services.chassis.reads import Read
-from services.chassis.web import CallerDep, NowDep, ReaderDep, SessionDep, concept, found, listed
+from services.chassis.web import CallerDep, NowDep, SessionDep, ViewerDep, concept, found, listed
 from services.handover import events
 from services.handover.api.handovers import HANDOVERS
 from services.handover.domain.contents import require_parts
@@ -103,7 +103,7 @@ async def create_log_entry(
 
 @router.get(_LIST, response_model=LogEntryPage, summary="Read the log")
 async def list_log_entries(
-    handover_id: UUID, query: Annotated[LogQuery, Query()], request: Request, reader: ReaderDep
+    handover_id: UUID, query: Annotated[LogQuery, Query()], request: Request, reader: ViewerDep
 ) -> Response:
     """Last written first, or by when it happened."""
     await HANDOVERS.require(reader, handover_id)
@@ -111,6 +111,6 @@ async def list_log_entries(
 
 
 @router.get(_LIST + "/{entry_id}", response_model=LogEntryOut, summary="Get a log entry")
-async def get_log_entry(handover_id: UUID, entry_id: UUID, reader: ReaderDep) -> Response:
+async def get_log_entry(handover_id: UUID, entry_id: UUID, reader: ViewerDep) -> Response:
     """One entry with its ETag, which never changes."""
     return found(await LOG.one(reader, entry_id, handover_id=handover_id))

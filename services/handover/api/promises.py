@@ -19,9 +19,9 @@ from services.chassis.web import (
     CallerDep,
     MatchDep,
     NowDep,
-    ReaderDep,
     RuntimeDep,
     SessionDep,
+    ViewerDep,
     concept,
     found,
     listed,
@@ -223,7 +223,7 @@ async def list_promises_of_handover(
     handover_id: UUID,
     query: Annotated[HandoverPromiseQuery, Query()],
     request: Request,
-    reader: ReaderDep,
+    reader: ViewerDep,
 ) -> Response:
     """Newest first."""
     await HANDOVERS.require(reader, handover_id)
@@ -232,7 +232,7 @@ async def list_promises_of_handover(
 
 @router.get(_ONE, response_model=PromiseOut, summary="Get a promise of a handover")
 async def get_promise_of_handover(
-    handover_id: UUID, promise_id: UUID, reader: ReaderDep
+    handover_id: UUID, promise_id: UUID, reader: ViewerDep
 ) -> Response:
     """One promise with its ETag."""
     return found(await PROMISES.one(reader, promise_id, handover_id=handover_id))
@@ -287,7 +287,7 @@ async def list_promises(
     query: Annotated[PromiseQuery, Query()],
     caller: CallerDep,
     request: Request,
-    reader: ReaderDep,
+    reader: ViewerDep,
 ) -> Response:
     """Of all handovers, newest first."""
     mine = caller.person_id if query.mine else None
@@ -295,7 +295,7 @@ async def list_promises(
 
 
 @router.get("/promises/{promise_id}", response_model=PromiseOut, summary="Get a promise")
-async def get_promise(promise_id: UUID, reader: ReaderDep) -> Response:
+async def get_promise(promise_id: UUID, reader: ViewerDep) -> Response:
     """One promise with its ETag."""
     return found(await PROMISES.one(reader, promise_id))
 

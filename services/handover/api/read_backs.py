@@ -12,7 +12,7 @@ from services.chassis.events import changes, record
 from services.chassis.fields import Body, Moment, Prose
 from services.chassis.pages import PageQuery
 from services.chassis.reads import Read
-from services.chassis.web import CallerDep, NowDep, ReaderDep, SessionDep, concept, found, listed
+from services.chassis.web import CallerDep, NowDep, SessionDep, ViewerDep, concept, found, listed
 from services.handover import events
 from services.handover.api.promises import PROMISES
 from services.handover.domain.completeness import require_answer
@@ -108,7 +108,7 @@ async def list_read_backs(
     promise_id: UUID,
     query: Annotated[PageQuery, Query()],
     request: Request,
-    reader: ReaderDep,
+    reader: ViewerDep,
 ) -> Response:
     """Newest first; the one that is not void counts."""
     await PROMISES.one(reader, promise_id, handover_id=handover_id)
@@ -118,7 +118,7 @@ async def list_read_backs(
 
 @router.get(_LIST + "/{read_back_id}", response_model=ReadBackOut, summary="Get a read-back")
 async def get_read_back(
-    handover_id: UUID, promise_id: UUID, read_back_id: UUID, reader: ReaderDep
+    handover_id: UUID, promise_id: UUID, read_back_id: UUID, reader: ViewerDep
 ) -> Response:
     """One read-back with its ETag."""
     return found(

@@ -12,7 +12,7 @@ from services.chassis.events import changes, record
 from services.chassis.fields import Body, Line, Moment, Name, Prose
 from services.chassis.pages import PageQuery
 from services.chassis.reads import Read
-from services.chassis.web import CallerDep, MatchDep, ReaderDep, SessionDep, concept, found, listed
+from services.chassis.web import CallerDep, MatchDep, SessionDep, ViewerDep, concept, found, listed
 from services.handover import events
 from services.handover.api.handovers import HANDOVERS
 from services.handover.domain.contents import load_part
@@ -97,7 +97,7 @@ async def list_stakeholders(
     handover_id: UUID,
     query: Annotated[StakeholderQuery, Query()],
     request: Request,
-    reader: ReaderDep,
+    reader: ViewerDep,
 ) -> Response:
     """Newest first."""
     await HANDOVERS.require(reader, handover_id)
@@ -105,7 +105,7 @@ async def list_stakeholders(
 
 
 @router.get(_ONE, response_model=StakeholderOut, summary="Get a stakeholder")
-async def get_stakeholder(handover_id: UUID, stakeholder_id: UUID, reader: ReaderDep) -> Response:
+async def get_stakeholder(handover_id: UUID, stakeholder_id: UUID, reader: ViewerDep) -> Response:
     """One stakeholder with their ETag."""
     return found(await STAKEHOLDERS.one(reader, stakeholder_id, handover_id=handover_id))
 

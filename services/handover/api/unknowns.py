@@ -16,9 +16,9 @@ from services.chassis.reads import Read
 from services.chassis.web import (
     CallerDep,
     MatchDep,
-    ReaderDep,
     RuntimeDep,
     SessionDep,
+    ViewerDep,
     concept,
     found,
     listed,
@@ -106,7 +106,7 @@ async def create_unknown(
 
 @router.get(_LIST, response_model=UnknownPage, summary="List unknowns")
 async def list_unknowns(
-    handover_id: UUID, query: Annotated[PageQuery, Query()], request: Request, reader: ReaderDep
+    handover_id: UUID, query: Annotated[PageQuery, Query()], request: Request, reader: ViewerDep
 ) -> Response:
     """Newest first."""
     await HANDOVERS.require(reader, handover_id)
@@ -114,7 +114,7 @@ async def list_unknowns(
 
 
 @router.get(_ONE, response_model=UnknownOut, summary="Get an unknown")
-async def get_unknown(handover_id: UUID, unknown_id: UUID, reader: ReaderDep) -> Response:
+async def get_unknown(handover_id: UUID, unknown_id: UUID, reader: ViewerDep) -> Response:
     """One unknown with its ETag."""
     return found(await UNKNOWNS.one(reader, unknown_id, handover_id=handover_id))
 

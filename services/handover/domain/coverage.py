@@ -29,7 +29,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.chassis.database import Reader
 from services.chassis.listeners import HeardEvent
-from services.chassis.reads import Statement
+from services.chassis.statement import Statement
 from services.handover.domain.base import directory, followed_feed, metadata
 from services.handover.domain.competence import CompetenceNeed
 

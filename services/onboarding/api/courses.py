@@ -23,6 +23,7 @@ from services.chassis.web import (
     ReaderDep,
     RuntimeDep,
     SessionDep,
+    ViewerDep,
     concept,
     found,
     listed,
@@ -237,14 +238,14 @@ async def create_course(
 
 @router.get("/courses", response_model=CoursePage, summary="List courses")
 async def list_courses(
-    query: Annotated[CourseQuery, Query()], request: Request, reader: ReaderDep
+    query: Annotated[CourseQuery, Query()], request: Request, reader: ViewerDep
 ) -> Response:
     """Newest first, or by title."""
     return listed(await COURSES.page(reader, query), request)
 
 
 @router.get("/courses/{course_id}", response_model=CourseOut, summary="Get a course")
-async def get_course(course_id: UUID, reader: ReaderDep) -> Response:
+async def get_course(course_id: UUID, reader: ViewerDep) -> Response:
     """One course with its ETag."""
     return found(await COURSES.one(reader, course_id))
 
@@ -348,7 +349,7 @@ async def list_course_versions(
     course_id: UUID,
     query: Annotated[VersionQuery, Query()],
     request: Request,
-    reader: ReaderDep,
+    reader: ViewerDep,
 ) -> Response:
     """Newest first."""
     await COURSES.require(reader, course_id)

@@ -23,6 +23,7 @@ from services.chassis.web import (
     ReaderDep,
     RuntimeDep,
     SessionDep,
+    ViewerDep,
     concept,
     found,
     listed,
@@ -213,14 +214,14 @@ async def create_curriculum(
 
 @router.get("/curricula", response_model=CurriculumPage, summary="List curricula")
 async def list_curricula(
-    query: Annotated[CurriculumQuery, Query()], request: Request, reader: ReaderDep
+    query: Annotated[CurriculumQuery, Query()], request: Request, reader: ViewerDep
 ) -> Response:
     """Newest first, or by title."""
     return listed(await CURRICULA.page(reader, query), request)
 
 
 @router.get("/curricula/{curriculum_id}", response_model=CurriculumOut, summary="Get a curriculum")
-async def get_curriculum(curriculum_id: UUID, reader: ReaderDep) -> Response:
+async def get_curriculum(curriculum_id: UUID, reader: ViewerDep) -> Response:
     """One curriculum with its ETag."""
     return found(await CURRICULA.one(reader, curriculum_id))
 
@@ -333,7 +334,7 @@ async def list_curriculum_versions(
     curriculum_id: UUID,
     query: Annotated[VersionQuery, Query()],
     request: Request,
-    reader: ReaderDep,
+    reader: ViewerDep,
 ) -> Response:
     """Newest first."""
     await CURRICULA.require(reader, curriculum_id)

@@ -16,9 +16,9 @@ from services.chassis.reads import Read
 from services.chassis.web import (
     CallerDep,
     MatchDep,
-    ReaderDep,
     RuntimeDep,
     SessionDep,
+    ViewerDep,
     concept,
     found,
     listed,
@@ -105,14 +105,14 @@ async def create_tool(
 
 @router.get("/tools", response_model=ToolPage, summary="List tools")
 async def list_tools(
-    query: Annotated[ToolQuery, Query()], request: Request, reader: ReaderDep
+    query: Annotated[ToolQuery, Query()], request: Request, reader: ViewerDep
 ) -> Response:
     """Newest first, or by name."""
     return listed(await TOOLS.page(reader, query), request)
 
 
 @router.get("/tools/{tool_id}", response_model=ToolOut, summary="Get a tool")
-async def get_tool(tool_id: UUID, reader: ReaderDep) -> Response:
+async def get_tool(tool_id: UUID, reader: ViewerDep) -> Response:
     """One tool with its ETag."""
     return found(await TOOLS.one(reader, tool_id))
 

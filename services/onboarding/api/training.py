@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from services.chassis.fields import Day, Key
 from services.chassis.pages import LARGEST_LIMIT, PageQuery
-from services.chassis.web import CallerDep, NowDep, ReaderDep, RuntimeDep, concept
+from services.chassis.web import CallerDep, NowDep, ReaderDep, RuntimeDep, ViewerDep, concept
 from services.onboarding.api.assignments import STORED, AssignmentDetail, with_progress
 from services.onboarding.domain.assignment import UNDER_WAY, State
 from services.onboarding.domain.learning_rights import leads_team, require_may_see_team
@@ -114,7 +114,7 @@ _LATEST = date.max.isoformat()
 
 
 @router.get("/me/learning", response_model=MyLearning, summary="What I learn")
-async def get_my_learning(caller: CallerDep, now: NowDep, reader: ReaderDep) -> Response:
+async def get_my_learning(caller: CallerDep, now: NowDep, reader: ViewerDep) -> Response:
     """The caller's open and done assignments with their items, what comes next, and what is overdue."""
     page = await STORED.page(
         reader,

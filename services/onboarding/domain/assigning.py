@@ -17,7 +17,7 @@ from sqlalchemy import text
 from services.chassis.caller import Caller
 from services.chassis.database import Reader
 from services.chassis.errors import FieldError, Invalid
-from services.chassis.reads import Statement
+from services.chassis.statement import Statement
 from services.chassis.tables import new_id
 from services.onboarding.domain.assignment import DueKind
 
