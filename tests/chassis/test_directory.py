@@ -44,3 +44,17 @@ async def test_a_change_is_told_with_the_version_that_it_made(firm: Firm) -> Non
     changed = await firm.admin.patch(f"/v1/people/{firm.learner.id}", {"job_role": "Cashier"})
     events = (await firm.admin.get("/v1/events", type="person.changed")).json()["items"]
     assert events[-1]["data"]["person"]["version"] == changed.json()["version"]
+
+
+async def test_a_change_that_changes_nothing_does_not_hide_the_next_one(firm: Firm) -> None:
+    path = f"/v1/people/{firm.learner.id}"
+    same = await firm.admin.patch(path, {"name": firm.learner.name})
+    assert same.json()["version"] == 1
+    await firm.admin.patch(path, {"name": "Lærke Lie"})
+    await firm.product.catch_up()
+    for service in ("handover", "onboarding"):
+        async with firm.product.database(service).reading(firm.organization_id) as reader:
+            name = await reader.connection.fetchval(
+                "SELECT name FROM person WHERE id = $1", firm.learner.id
+            )
+        assert name == "Lærke Lie"
