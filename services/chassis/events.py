@@ -81,6 +81,10 @@ class Event:
     before: Mapping[str, Any] | None = None
     after: Mapping[str, Any] | None = None
 
+    def is_empty_change(self) -> bool:
+        """Whether it tells of a change, and before and after are the same."""
+        return self.type.endswith(".changed") and self.before == {} and self.after == {}
+
     def body(self) -> dict[str, Any]:
         body = dict(self.data)
         if self.before is not None:
@@ -98,8 +102,12 @@ FROM jsonb_to_recordset($5::text::jsonb) AS e(event_id uuid, type text, subject 
 
 
 def record(session: AsyncSession, *events: Event) -> None:
-    """Write events beside the change: they are stored when, and only when, the transaction commits."""
-    session.info.setdefault("events", []).extend(events)
+    """Write events beside the change: they are stored when, and only when, the transaction commits.
+
+    A change that changed nothing is no fact, and is left out.
+    """
+    facts = (event for event in events if not event.is_empty_change())
+    session.info.setdefault("events", []).extend(facts)
 
 
 def recorded(session: AsyncSession) -> Sequence[Event]:

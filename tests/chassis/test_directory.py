@@ -58,3 +58,14 @@ async def test_a_change_that_changes_nothing_does_not_hide_the_next_one(firm: Fi
                 "SELECT name FROM person WHERE id = $1", firm.learner.id
             )
         assert name == "Lærke Lie"
+
+
+async def test_a_change_that_changes_nothing_is_not_told(firm: Firm) -> None:
+    before = (await firm.admin.get("/v1/events", limit=1000)).json()["items"]
+    for path, body in (
+        (f"/v1/people/{firm.learner.id}", {"name": firm.learner.name}),
+        (f"/v1/teams/{firm.team_id}", {"name": "Levering"}),
+        ("/v1/organization", {}),
+    ):
+        assert (await firm.admin.patch(path, body)).status_code == 200
+    assert (await firm.admin.get("/v1/events", limit=1000)).json()["items"] == before
