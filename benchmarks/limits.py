@@ -12,8 +12,8 @@ from fastapi import FastAPI
 from pydantic import BaseModel
 
 from services.chassis.settings import Settings
-from services.serving import _config as uvicorn_config
 from services.serving import listen
+from services.serving import server_config as uvicorn_config
 
 ANSWER = b'{"id":"0198c0de-0000-7000-8000-000000000001","title":"Self-service tills","version":1}'
 

@@ -76,7 +76,7 @@ def serve_one(
         return
     os.environ[_SERVICE_VARIABLE] = service
     os.environ["STAFETT_HOST"], os.environ["STAFETT_PORT"] = settings.host, str(settings.port)
-    config = _config("services.serving:app_of_environment", settings)
+    config = server_config("services.serving:app_of_environment", settings)
     gc.enable()
     ready()
     Multiprocess(config, sockets=[bound]).run()
@@ -87,13 +87,26 @@ def app_of_environment() -> Any:
     settings = Settings()
     service = os.environ[_SERVICE_VARIABLE]
     configure_logging(settings)
-    return _app_of(service, settings, Installation.open(settings, [service]))
+    app = _app_of(service, settings, Installation.open(settings, [service]))
+    calm_garbage_collector()
+    return app
 
 
 def _app_of(service: str, settings: Settings, installation: Installation) -> Any:
     return importlib.import_module(f"services.{service}.app").create(
         settings, installation.url_of(service)
     )
+
+
+def calm_garbage_collector() -> None:
+    """Let it look at less, and less often.
+
+    What starting has made stays for good. The rest of a request is gone by itself when it ends; looking for cycles at the
+    default thresholds costs up to a third of a list (docs/architecture.md, trap 9).
+    """
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
+    gc.enable()
 
 
 class _Server(uvicorn.Server):
@@ -105,17 +118,16 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        # What starting has made stays for good: the collector need not look at it again.
-        gc.freeze()
-        gc.enable()
+        calm_garbage_collector()
         self._ready()
 
 
 def _run(app: Any, settings: Settings, bound: socket.socket, ready: Ready) -> None:
-    _Server(_config(app, settings), ready).run(sockets=[bound])
+    _Server(server_config(app, settings), ready).run(sockets=[bound])
 
 
-def _config(app: Any, settings: Settings) -> uvicorn.Config:
+def server_config(app: Any, settings: Settings) -> uvicorn.Config:
+    """How uvicorn serves an app of ours."""
     return uvicorn.Config(
         app,
         factory=isinstance(app, str),

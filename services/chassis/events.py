@@ -34,6 +34,7 @@ from sqlalchemy.types import UserDefinedType
 from services.chassis.caller import Caller
 from services.chassis.database import Connection, reader_of
 from services.chassis.errors import FieldError, Invalid
+from services.chassis.idempotency import KEEP, Answer, KeyedRequest, keep_arguments
 from services.chassis.tables import Row, new_id
 
 
@@ -116,12 +117,22 @@ def recorded(session: AsyncSession) -> Sequence[Event]:
     return events
 
 
+# The answer is kept in the same breath: one statement fewer at each change.
+_RECORD_AND_KEEP = f"WITH kept AS ({KEEP}) {_RECORD}"
+
+
 async def store_recorded(
-    session: AsyncSession, caller: Caller | None, request_id: str | None
+    session: AsyncSession,
+    caller: Caller | None,
+    request_id: str | None,
+    kept: tuple[KeyedRequest, Answer] | None = None,
 ) -> None:
-    """Store the session's events in one statement; the transaction dependency calls it before it commits."""
-    events = session.info.pop("events", None)
-    if not events:
+    """Store the session's events, and the answer to keep for an Idempotency-Key, in one statement.
+
+    The transaction dependency calls it before it commits.
+    """
+    events = session.info.pop("events", [])
+    if not events and kept is None:
         return
     rows = [
         {"event_id": new_id(), "type": e.type, "subject": e.subject, "data": e.body()}
@@ -129,12 +140,13 @@ async def store_recorded(
     ]
     reader = reader_of(session)
     await reader.connection.execute(
-        _RECORD,
+        _RECORD if kept is None else _RECORD_AND_KEEP,
         reader.organization_id,
         caller.person_id if caller else None,
         caller.name if caller else None,
         request_id,
         orjson.dumps(rows, default=str).decode(),
+        *(() if kept is None else keep_arguments(*kept)),
     )
 
 

@@ -9,6 +9,7 @@ import hashlib
 import re
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import asyncpg
@@ -103,9 +104,10 @@ _LOOK_UP = """
 SELECT request_hash, status, headers::text, body FROM idempotency_key
 WHERE organization_id = $1 AND person_id = $2 AND key = $3
 """
-_KEEP = """
-UPDATE idempotency_key SET status = $4, headers = $5::text::jsonb, body = $6
-WHERE organization_id = $1 AND person_id = $2 AND key = $3
+# With the organization as $1 and the person as $2: it stands beside the statement that stores the events.
+KEEP = """
+UPDATE idempotency_key SET status = $6, headers = $7::text::jsonb, body = $8
+WHERE organization_id = $1 AND person_id = $2 AND key = $9
 """
 _FORGET = "DELETE FROM idempotency_key WHERE created_at < now() - $1::interval"
 
@@ -136,17 +138,10 @@ async def claim(
     return Answer(row["status"], orjson.loads(row["headers"]), row["body"])
 
 
-async def keep(reader: Reader, person_id: UUID, request: KeyedRequest, answer: Answer) -> None:
-    """Keep the answer beside the change, in its transaction."""
-    await reader.connection.execute(
-        _KEEP,
-        reader.organization_id,
-        person_id,
-        request.key,
-        answer.status,
-        orjson.dumps(answer.headers).decode(),
-        answer.body,
-    )
+def keep_arguments(request: KeyedRequest, answer: Answer) -> tuple[Any, ...]:
+    """The parameters $6 to $9 of `KEEP`: the answer, kept beside the change, in its transaction."""
+    headers = orjson.dumps(answer.headers).decode()
+    return answer.status, headers, answer.body, request.key
 
 
 async def forget(connection: Connection, kept_for: timedelta) -> None:

@@ -118,10 +118,7 @@ def database_error(caught: asyncpg.PostgresError) -> DomainError | None:
         case asyncpg.UniqueViolationError() | asyncpg.ExclusionViolationError():
             return errors.Conflict("There is one already ({constraint}).", constraint=constraint)
         case asyncpg.ForeignKeyViolationError():
-            return errors.Conflict(
-                "It refers to something that is not there, or something still refers to it ({constraint}).",
-                constraint=constraint,
-            )
+            return _dangling(caught, constraint)
         case asyncpg.CheckViolationError():
             return Invalid("A rule of the data forbids it ({constraint}).", constraint=constraint)
         case asyncpg.DataError():
@@ -136,6 +133,20 @@ def database_error(caught: asyncpg.PostgresError) -> DomainError | None:
             return errors.Unavailable("The database was too busy for this.")
         case _:
             return None
+
+
+def _dangling(caught: asyncpg.ForeignKeyViolationError, constraint: str) -> DomainError:
+    """A reference to something that is not there, by the field that our names for constraints tell; or from what is left."""
+    if "is still referenced" in (caught.detail or ""):
+        return errors.Conflict(
+            "Something still refers to it ({constraint}).", constraint=constraint
+        )
+    field = constraint.removeprefix(f"fk_{caught.table_name}_organization_id_")
+    thing = field.removesuffix("_id").replace("_", " ")
+    return Invalid(
+        "It refers to something that is not there.",
+        errors=[FieldError(f"/{field}", "There is no such {thing}.", {"thing": thing})],
+    )
 
 
 async def _on_domain_error(request: Request, error: Exception) -> Response:

@@ -11,7 +11,7 @@ from services.chassis.caller import Caller, Follower
 from services.chassis.database import Reader, Viewer, reader_of
 from services.chassis.errors import Unauthenticated
 from services.chassis.events import store_recorded
-from services.chassis.idempotency import Answer, KeyedRequest, claim, keep
+from services.chassis.idempotency import Answer, KeyedRequest, claim
 from services.chassis.language import Language, negotiate
 from services.chassis.preconditions import Match
 from services.chassis.runtime import Runtime
@@ -68,9 +68,8 @@ async def session_of(request: Request) -> AsyncIterator[AsyncSession]:
                 raise Replayed(answer)
         yield session
         await session.flush()
-        await store_recorded(session, caller, REQUEST_ID.get())
-        if keyed is not None:
-            await keep(reader, caller.person_id, keyed, request.scope["stafett.answer"])
+        kept = None if keyed is None else (keyed, request.scope["stafett.answer"])
+        await store_recorded(session, caller, REQUEST_ID.get(), kept)
 
 
 async def reader_for(request: Request) -> AsyncIterator[Reader]:

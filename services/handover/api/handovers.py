@@ -8,17 +8,14 @@ from uuid import UUID
 from fastapi import Query, Request
 from pydantic import BaseModel, Field
 from sqlalchemy import Text, case, cast, func, literal_column
-from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
 from services.chassis.caller import Role
 from services.chassis.database import load, reader_of
-from services.chassis.errors import FieldError, Invalid, NotFound
 from services.chassis.events import changes, record
 from services.chassis.fields import Body, Day, Line, Moment, Money, Prose, Title
 from services.chassis.pages import PageQuery
 from services.chassis.reads import Read
-from services.chassis.runtime import Runtime
 from services.chassis.web import (
     CallerDep,
     MatchDep,
@@ -30,7 +27,6 @@ from services.chassis.web import (
     listed,
 )
 from services.handover import events
-from services.handover.api.customers import CUSTOMERS
 from services.handover.domain.base import directory
 from services.handover.domain.customer import Source
 from services.handover.domain.handover import EngagementType, Handover, Risk, State
@@ -165,23 +161,6 @@ def _columns(given: dict[str, Any]) -> dict[str, Any]:
     return given
 
 
-async def _require_known(
-    session: AsyncSession,
-    runtime: Runtime,
-    customer_id: UUID | None,
-    people: dict[str, UUID | None],
-) -> None:
-    if customer_id is not None:
-        try:
-            await CUSTOMERS.require(reader_of(session), customer_id)
-        except NotFound as error:
-            raise Invalid(
-                "The customer is not known.",
-                errors=[FieldError("/customer_id", "There is no such customer.")],
-            ) from error
-    await directory.require_people(session, runtime.followers["gateway"], people)
-
-
 @router.post("/handovers", status_code=201, response_model=HandoverOut, summary="Open a handover")
 async def create_handover(
     body: NewHandover, caller: CallerDep, runtime: RuntimeDep, session: SessionDep
@@ -194,7 +173,7 @@ async def create_handover(
     if given["seller_id"] != caller.person_id:
         caller.require(Role.manager)
         people["/seller_id"] = given["seller_id"]
-    await _require_known(session, runtime, body.customer_id, people)
+    await directory.require_people(session, runtime.followers["gateway"], people)
     handover = Handover(organization_id=caller.organization_id, **given)
     handover.check_sound()
     record(session, events.handover_created(handover))
@@ -232,9 +211,8 @@ async def change_handover(
     handover = await load(session, Handover, handover_id)
     match.check(handover.version)
     given = body.model_dump(exclude_unset=True)
-    await _require_known(
-        session, runtime, None, {"/delivery_lead_id": given.get("delivery_lead_id")}
-    )
+    lead = {"/delivery_lead_id": given.get("delivery_lead_id")}
+    await directory.require_people(session, runtime.followers["gateway"], lead)
     handover.revise(_columns(given), caller)
     record(session, events.handover_changed(handover, *changes(handover)))
     await session.flush()
