@@ -112,7 +112,7 @@ class Money(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _amount_is_text(cls, value: Any) -> Any:
-        # A JSON number is a float somewhere on its way, and `true` is one here; money is neither.
+        # A JSON number is a float somewhere on its way; money is not. `true` is an int to Python.
         if isinstance(value, dict) and isinstance(value.get("amount"), float | int):
             raise Unfit('Write the amount as text: "1250.00".')
         return value

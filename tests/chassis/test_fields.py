@@ -1,0 +1,48 @@
+"""What a request may write in a field, and what only looks like it."""
+
+from typing import Any
+
+import pytest
+from pydantic import TypeAdapter, ValidationError
+
+from services.chassis.fields import Day, Moment, Money
+
+
+def takes(kind: Any, value: Any) -> bool:
+    try:
+        TypeAdapter(kind).validate_python(value)
+    except ValidationError:
+        return False
+    return True
+
+
+def test_a_day_is_written_out() -> None:
+    assert takes(Day, "2026-11-22")
+
+
+@pytest.mark.parametrize("value", [0, 20_000, 1.5, True, "0", "1763769600", "22.11.2026", ""])
+def test_a_number_is_no_day(value: Any) -> None:
+    assert not takes(Day, value)
+
+
+def test_a_moment_says_its_offset() -> None:
+    assert takes(Moment, "2026-11-22T09:00:00+01:00")
+    assert takes(Moment, "2026-11-22T08:00:00Z")
+    assert not takes(Moment, "2026-11-22T09:00:00")
+
+
+@pytest.mark.parametrize("value", [0, 1_763_769_600, 1.5, True, "0", "1763769600", ""])
+def test_a_number_is_no_moment(value: Any) -> None:
+    assert not takes(Moment, value)
+
+
+@pytest.mark.parametrize("year", ["1899", "2201", "0001", "9999"])
+def test_a_year_that_nobody_means_is_refused(year: str) -> None:
+    assert not takes(Day, f"{year}-06-01")
+    assert not takes(Moment, f"{year}-06-01T00:00:00Z")
+
+
+@pytest.mark.parametrize("amount", [0, 1250, 1250.5, True, None, "much", "-1", "1.234"])
+def test_an_amount_is_text_with_the_decimals_of_its_currency(amount: Any) -> None:
+    assert takes(Money, {"amount": "1250.00", "currency": "NOK"})
+    assert not takes(Money, {"amount": amount, "currency": "NOK"})
