@@ -158,7 +158,7 @@ def is_row(kind: object) -> bool:
 
 
 def empty(kind: type[Row]) -> Row:
-    return kind(**dict.fromkeys(kind.model_fields))
+    return kind(**{**dict.fromkeys(kind.model_fields), "version": 1})
 
 
 def names_in(data: Mapping[str, Any]) -> Iterator[str]:

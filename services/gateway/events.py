@@ -35,8 +35,8 @@ def person_created(person: Person) -> Event:
 
 def person_changed(person: Person, before: Changes, after: Changes) -> Event:
     """Something about a person changed, their being active among it."""
-    # The version that it will have when it is written; what changes nothing is not.
-    card = {**person.card(), "version": person.version + bool(after)}
+    # The version that the change will have when it is written.
+    card = {**person.card(), "version": person.version + 1}
     return Event("person.changed", f"people/{person.id}", {"person": card}, before, after)
 
 

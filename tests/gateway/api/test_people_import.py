@@ -301,7 +301,7 @@ async def test_many_people_take_a_few_statements(firm: Firm) -> None:
     started = time.monotonic()
     assert counts(await sent(firm.admin, text)) == (500, 0, 0, 0)
     assert counts(await sent(firm.admin, text)) == (0, 0, 500, 0)
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 30
 
 
 @pytest.mark.parametrize("value", ["maybe", "", "2"])
