@@ -16,6 +16,8 @@ from services.chassis.database import Database
 _COLON = r"\x3a"
 # asyncpg looks a type up once a connection, within the query that needs it, whose time holds this one's already.
 _INTROSPECTION = "typeinfo_tree"
+# A read that is its own transaction brings its organization along.
+_ALONE = "set_config('stafett.organization_id'"
 _PARAMETER = re.compile(r"\$(\d+)")
 
 
@@ -46,6 +48,8 @@ class Overheard:
             self._open[connection] = []
         queries = self._open.get(connection)
         if queries is None:
+            if _ALONE in query.sql:
+                self.transactions.append([query])
             return
         queries.append(query)
         if query.sql in ("COMMIT", "ROLLBACK"):
@@ -122,11 +126,14 @@ def literal(value: object) -> str:
 
 def script(transaction: Transaction, instead: Mapping[object, str] | None = None) -> str:
     """The transaction as pgbench repeats it; `instead` gives SQL for values that must differ each time."""
-    begin, scope = (part.strip() for part in transaction[0].sql.split(";"))
-    # One round trip, as in the product: a pipeline is what pgbench's prepared protocol has for it.
-    lines = [r"\startpipeline", f"{begin};", f"{scope};", r"\endpipeline"]
+    lines: list[str] = []
     known = instead or {}
-    for query in transaction[1:]:
+    queries = list(transaction)
+    if queries[0].sql.startswith("BEGIN"):
+        begin, scope = (part.strip() for part in queries.pop(0).sql.split(";"))
+        # One round trip, as in the product: a pipeline is what pgbench's prepared protocol has for it.
+        lines += [r"\startpipeline", f"{begin};", f"{scope};", r"\endpipeline"]
+    for query in queries:
         values = [_value(argument, known) for argument in query.arguments]
         sql = _PARAMETER.sub(lambda match, v=values: v[int(match[1]) - 1], query.sql)  # type: ignore[misc]
         lines.append(f"{sql.strip()};")
