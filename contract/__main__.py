@@ -27,7 +27,7 @@ from services.chassis.telemetry import configure_logging
 from services.installation import Installation
 from services.serving import listen
 from tests.conftest import FAST, Product, found_firm
-from tests.system.filled import Filled, filled
+from tests.system.filled import KINDS, Filled, filled
 
 SEEDS = (1, 20261122)
 EXAMPLES = 50
@@ -175,14 +175,17 @@ REFUSED = (400, 401, 403, 404, 405, 406, 409, 413, 415, 422, 428)
 
 
 def _configuration(everything: Filled) -> str:
-    """What the command line cannot say: path parameters are mostly those of things that exist."""
+    """What the command line cannot say: what is asked for by id mostly exists, and is mostly not stale."""
     lines = ['hooks = "contract.hooks"', "[warnings]", "enabled = false"]
     lines += ["[checks.negative_data_rejection]", f"expected-statuses = {list(REFUSED)}"]
     for name, values in everything.parameters.items():
         lines += [f"[dictionaries.{name}]", f"values = {json.dumps(values)}"]
-    lines.append("[parameters]")
-    for name in everything.parameters:
-        lines.append(f'"path.{name}" = {{ dictionary = "{name}", probability = 0.8 }}')
+    bound = {f"path.{name}": name for name in everything.parameters}
+    bound |= {f"body.{name}": name for name in everything.parameters if name.endswith("_id")}
+    bound |= {f"body.{name}": kind for name, kind in KINDS.items() if not name.endswith("s")}
+    lines += ["[dictionaries.current]", 'values = ["*"]', "[parameters]"]
+    for parameter, name in {**bound, "header.If-Match": "current"}.items():
+        lines.append(f'"{parameter}" = {{ dictionary = "{name}", probability = 0.8 }}')
     return "\n".join(lines) + "\n"
 
 

@@ -8,6 +8,19 @@ from tests.conftest import Firm, Person
 from tests.handover import makers as handover
 from tests.onboarding import makers as onboarding
 
+# What a body or a query calls something that a path calls by its kind.
+KINDS = {
+    "author_id": "person_id",
+    "delivery_lead_id": "person_id",
+    "lead_id": "person_id",
+    "manager_id": "person_id",
+    "owner_id": "person_id",
+    "person_ids": "person_id",
+    "said_by": "person_id",
+    "seller_id": "person_id",
+    "supersedes": "promise_id",
+}
+
 
 @dataclass
 class Filled:

@@ -17,21 +17,9 @@ from services.chassis.caller import Role
 from services.commands.document import merged_document
 from services.gateway.domain.api_key import PREFIX, ApiKey, Scope
 from tests.conftest import Person, Product, found_firm
-from tests.system.filled import Filled, filled
+from tests.system.filled import KINDS, Filled, filled
 
 DOCUMENT = merged_document()
-# What a body or a query calls something, where the path calls it by its kind.
-KINDS = {
-    "author_id": "person_id",
-    "delivery_lead_id": "person_id",
-    "lead_id": "person_id",
-    "manager_id": "person_id",
-    "owner_id": "person_id",
-    "person_ids": "person_id",
-    "said_by": "person_id",
-    "seller_id": "person_id",
-    "supersedes": "promise_id",
-}
 
 
 @dataclass(frozen=True)

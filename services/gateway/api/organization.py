@@ -3,7 +3,7 @@
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, StrictInt
 from starlette.responses import Response
 
 from services.chassis.caller import Role
@@ -18,7 +18,7 @@ from services.gateway.domain.organization import Organization
 
 router = concept("organization")
 
-WorkingDay = Annotated[int, Field(ge=1, le=7)]
+WorkingDay = Annotated[StrictInt, Field(ge=1, le=7)]
 Holiday = Annotated[str, Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$")]
 
 

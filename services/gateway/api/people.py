@@ -6,7 +6,7 @@ from uuid import UUID
 from zoneinfo import available_timezones
 
 from fastapi import Query, Request
-from pydantic import AfterValidator, BaseModel, EmailStr, Field
+from pydantic import AfterValidator, BaseModel, EmailStr, Field, StrictBool
 from sqlalchemy import Text, bindparam, func
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
@@ -65,7 +65,7 @@ class PersonPage(BaseModel):
 
 class PersonFields(Body):
     external_id: Line | None = None
-    active: bool = True
+    active: StrictBool = True
     hire_date: Day | None = None
     job_role: Line | None = None
     location: Line | None = None

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import Query, Request
-from pydantic import BaseModel, Field, create_model
+from pydantic import BaseModel, Field, StrictInt, create_model
 from starlette.responses import Response
 
 from services.chassis.database import load, reader_of
@@ -49,8 +49,8 @@ class CompetenceNeedPage(BaseModel):
     next: str | None
 
 
-Level = Annotated[int, Field(ge=LOWEST_LEVEL, le=HIGHEST_LEVEL)]
-Headcount = Annotated[int, Field(ge=1, le=1000)]
+Level = Annotated[StrictInt, Field(ge=LOWEST_LEVEL, le=HIGHEST_LEVEL)]
+Headcount = Annotated[StrictInt, Field(ge=1, le=1000)]
 
 
 class CompetenceNeedFields(Body):

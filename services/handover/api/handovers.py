@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import Query, Request
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, StrictBool
 from sqlalchemy import Text, case, cast, func, literal_column
 from starlette.responses import Response
 
@@ -84,7 +84,7 @@ class HandoverFields(Body):
     """What a seller writes, as far as it is known."""
 
     stage_raw: Line | None = None
-    is_won: bool = False
+    is_won: StrictBool = False
     amount: Money | None = None
     planned_start: Day | None = None
     planned_end: Day | None = None

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import Query, Request
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, StrictBool
 from sqlalchemy import Date, Uuid, bindparam, or_, select
 from sqlalchemy.orm import aliased
 from starlette.responses import Response
@@ -91,7 +91,7 @@ class PromiseFields(Body):
     evidence: list[UUID] = Field(
         default_factory=list, max_length=50, description="Entries of this handover's log."
     )
-    customer_validated: bool = Field(
+    customer_validated: StrictBool = Field(
         False, description="Whether the customer agreed to these words."
     )
     feasibility: Feasibility = Feasibility.unreviewed

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import orjson
 from fastapi import Query, Request
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, StrictInt
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
@@ -44,7 +44,7 @@ from services.onboarding.domain.base import directory
 
 router = concept("assignments")
 
-Days = Annotated[int, Field(ge=0, le=3650, examples=[30])]
+Days = Annotated[StrictInt, Field(ge=0, le=3650, examples=[30])]
 MANY = 20_000
 
 

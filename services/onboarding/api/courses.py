@@ -4,7 +4,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import Path, Query, Request
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, StrictInt
 from sqlalchemy import case, func, literal_column, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
@@ -134,7 +134,7 @@ class Unit(Body):
     key: Key = Field(examples=["lytte"])
     kind: UnitKind
     title: Name = Field(examples=["Å lytte før man svarer"])
-    minutes: int = Field(ge=1, le=10_000, examples=[20])
+    minutes: StrictInt = Field(ge=1, le=10_000, examples=[20])
     body: Prose | None = None
     link: Link | None = Field(None, description="Required for an external_link.")
 
@@ -143,7 +143,7 @@ class Grant(Body):
     """The competence that completing the course gives, on levels from 1 to 5."""
 
     competence: Key = Field(examples=["customer-service"])
-    level: int = Field(ge=1, le=5)
+    level: StrictInt = Field(ge=1, le=5)
 
 
 class NewCourseVersion(Body):

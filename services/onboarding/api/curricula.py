@@ -4,7 +4,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import Query, Request
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, StrictInt
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
@@ -131,7 +131,7 @@ class SetCourse(Body):
     """A course in a set, and what it is worth where the rule counts points."""
 
     course_id: UUID
-    points: int | None = Field(None, ge=0, le=1000)
+    points: StrictInt | None = Field(None, ge=0, le=1000)
 
 
 class CourseSetIn(Body):
@@ -140,8 +140,8 @@ class CourseSetIn(Body):
     key: Key = Field(examples=["before-start"])
     title: Name = Field(examples=["Før Kundeglimt tas i bruk"])
     rule: Rule
-    n: int | None = Field(None, ge=1, le=100)
-    min_points: int | None = Field(None, ge=1, le=10_000)
+    n: StrictInt | None = Field(None, ge=1, le=100)
+    min_points: StrictInt | None = Field(None, ge=1, le=10_000)
     courses: list[SetCourse] = Field(min_length=1, max_length=100)
 
 
