@@ -1,7 +1,5 @@
 """People, teams and the organization: everybody sees them, those who may change them."""
 
-from uuid import uuid4
-
 import pytest
 
 from tests.conftest import Firm, Person
@@ -27,8 +25,8 @@ async def test_an_admin_registers_a_person(firm: Firm) -> None:
         ("time_zone", "Europe/Atlantis"),
         ("locale", "norsk"),
         ("roles", ["king"]),
-        ("team_id", str(uuid4())),
-        ("manager_id", str(uuid4())),
+        ("team_id", "019a2b3c-4d5e-7f60-8123-456789abcdef"),
+        ("manager_id", "019a2b3c-4d5e-7f60-8123-456789abcdef"),
         ("hire_date", "yesterday"),
     ],
 )
