@@ -175,7 +175,7 @@ REFUSED = (400, 401, 403, 404, 405, 406, 409, 413, 415, 422, 428)
 
 
 def _configuration(everything: Filled) -> str:
-    """What the command line cannot say: what is asked for by id mostly exists, and is mostly not stale."""
+    """What the command line cannot say: what is asked for by id mostly exists."""
     lines = ['hooks = "contract.hooks"', "[warnings]", "enabled = false"]
     lines += ["[checks.negative_data_rejection]", f"expected-statuses = {list(REFUSED)}"]
     for name, values in everything.parameters.items():
@@ -183,8 +183,9 @@ def _configuration(everything: Filled) -> str:
     bound = {f"path.{name}": name for name in everything.parameters}
     bound |= {f"body.{name}": name for name in everything.parameters if name.endswith("_id")}
     bound |= {f"body.{name}": kind for name, kind in KINDS.items() if not name.endswith("s")}
-    lines += ["[dictionaries.current]", 'values = ["*"]', "[parameters]"]
-    for parameter, name in {**bound, "header.If-Match": "current"}.items():
+    # Any version, and one that nothing has: both have to be met, and what is behind them.
+    lines += ["[dictionaries.versions]", """values = ["*", "*", '"999999"']""", "[parameters]"]
+    for parameter, name in {**bound, "header.If-Match": "versions"}.items():
         lines.append(f'"{parameter}" = {{ dictionary = "{name}", probability = 0.8 }}')
     return "\n".join(lines) + "\n"
 
