@@ -102,7 +102,8 @@ class Database:
                     "search_path": schema,
                     "timezone": "UTC",
                     "jit": "off",
-                    "lock_timeout": "10s",
+                    # Whoever waits holds a connection that others need.
+                    "lock_timeout": "3s",
                     "statement_timeout": "60s",
                     "idle_in_transaction_session_timeout": "60s",
                 },

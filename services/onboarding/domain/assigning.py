@@ -51,7 +51,15 @@ class Assigning:
     starts_on: date | None
 
     def check_sound(self, today: date) -> None:
-        """Refuse a due date that lies before the start; raises `Invalid`."""
+        """Refuse a start in the past, and a due date that lies before the start; raises `Invalid`.
+
+        A due date in the past is taken: what should have been learnt by then is overdue at once.
+        """
+        if self.starts_on is not None and self.starts_on < today:
+            raise Invalid(
+                "The start has passed.",
+                errors=[FieldError("/starts_on", "It must not lie in the past.")],
+            )
         if self.due is None or self.starts_on is None or self.starts_on <= today:
             return
         on = self.due.common_date(self.starts_on)
@@ -95,7 +103,9 @@ class Wanted:
 
 # Reasons that only the database finds, by what a statement calls them.
 REASONS: Mapping[str, FieldError] = {
-    "open_already": FieldError("", "Has it already: you are a further source."),
+    "open_already": FieldError("", "Has it already."),
+    "joined": FieldError("", "Has it already: you are a further source."),
+    "moved": FieldError("", "Has it already: its dates are earlier now."),
     "not_active": FieldError("", "This person is not active."),
     "no_hire_date": FieldError("", "No hire date is known, so no due date can be worked out."),
     "due_before_start": FieldError("", "It would be due before it starts."),
@@ -179,7 +189,8 @@ _ASSIGNED = """
         updated_at = CASE WHEN CHANGED THEN now() ELSE a.updated_at END
     RETURNING
         new.id, new.person_id, new.due_on, old.id IS NULL AS created,
-        old.version IS DISTINCT FROM new.version AS changed
+        old.version IS DISTINCT FROM new.version AS changed,
+        old.sources IS DISTINCT FROM new.sources AS joined
 ), told AS (
     INSERT INTO event (
         organization_id, event_id, type, subject, actor_id, actor_name, request_id, data
@@ -195,19 +206,21 @@ _ASSIGNED = """
         )
     FROM touched
     WHERE changed
-)""".replace("CHANGED", _CHANGES)
+)""".replace("CHANGED", _CHANGES)  # nosec B608  # both are ours, written above
 
 # What it would come to, with nothing written.
 _TRIED = """
 , touched AS (
-    SELECT a.id, j.person_id, least(a.due_on, j.due_on) AS due_on, a.id IS NULL AS created
-    FROM judged AS j
+    SELECT a.id, excluded.person_id, least(a.due_on, excluded.due_on) AS due_on,
+        a.id IS NULL AS created, CHANGED AS changed,
+        NOT a.sources @> CAST(:source_key AS jsonb) AS joined
+    FROM (SELECT *, CAST(:starts_on AS date) AS starts_on FROM judged) AS excluded
     LEFT JOIN assignment AS a
-        ON a.organization_id = CAST(:organization_id AS uuid) AND a.person_id = j.person_id
+        ON a.organization_id = CAST(:organization_id AS uuid) AND a.person_id = excluded.person_id
         AND a.curriculum_id = CAST(:curriculum_id AS uuid)
         AND a.state IN ('scheduled', 'assigned', 'in_progress', 'suspended')
-    WHERE j.reason IS NULL
-)"""
+    WHERE excluded.reason IS NULL
+)""".replace("CHANGED", _CHANGES)
 
 _TOLD = """
 , answer AS (
@@ -220,6 +233,8 @@ _TOLD = """
         END AS result,
         CASE
             WHEN j.reason = 'reported' THEN j.detail
+            WHEN NOT t.created AND t.joined THEN CAST(:joined AS text)
+            WHEN NOT t.created AND t.changed THEN CAST(:moved AS text)
             WHEN NOT t.created THEN CAST(:open_already AS text)
             WHEN j.reason = 'not_active' THEN CAST(:not_active AS text)
             WHEN j.reason = 'no_hire_date' THEN CAST(:no_hire_date AS text)
