@@ -328,7 +328,8 @@ async def _wanted_addresses(
     else:
         emails = list(body.emails or ())
         lines = [None] * len(emails)
-        wrong = [None] * len(emails)
+        empty = FieldError("", "The address is empty")
+        wrong = [None if email else empty for email in body.emails or ()]
     asked = [(email or "").lower() for email in emails]
     found_ids = await people_by_email(reader, asked)
     if None in found_ids:

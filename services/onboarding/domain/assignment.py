@@ -183,6 +183,8 @@ class Assignment(Row, table=True):
             raise IllegalMove(
                 "It starts on {day}.", day=self.starts_on, allowed=moves_from(self.state)
             )
+        if self.state is State.completed:
+            raise IllegalMove("It is completed already.", allowed=moves_from(self.state))
         if self.state not in UNDER_WAY:
             raise IllegalMove(
                 "In an assignment that is {state} nothing is completed.",

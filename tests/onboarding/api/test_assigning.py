@@ -134,6 +134,30 @@ async def test_ids_and_addresses_have_a_result_each(firm: Firm, stranger: Person
     assert [r["result"] for r in rows] == ["created", "failed", "failed", "unchanged"]
 
 
+async def test_an_empty_address_is_a_row_that_failed(firm: Firm):
+    given = {"curriculum_id": (await published_curriculum(firm))["id"], "emails": ["", " "]}
+    rows = made(await firm.trainer.post("/v1/assignments/bulk", given), 200)["rows"]
+    assert [(r["result"], r["detail"]) for r in rows] == [("failed", "The address is empty")] * 2
+
+
+async def test_it_is_told_what_became_of_an_assignment_that_was_there(firm: Firm):
+    taught = await published_curriculum(firm)
+    await assignment(firm, taught, due={"kind": "fixed", "on": in_days(20)})
+    given = {"curriculum_id": taught["id"], "person_id": str(firm.learner.id)}
+    sooner = {**given, "due": {"kind": "fixed", "on": in_days(9)}}
+    for person, body, detail in (
+        (firm.trainer, given, "Has it already."),
+        (firm.trainer, sooner, "Has it already: its dates are earlier now."),
+        (firm.trainer, sooner, "Has it already."),
+        (firm.manager, given, "Has it already: you are a further source."),
+        (firm.manager, given, "Has it already."),
+    ):
+        for dry_run in (True, False):
+            answer = await person.post("/v1/assignments/bulk", body, dry_run=dry_run)
+            (row,) = made(answer, 200)["rows"]
+            assert (row["result"], row["detail"]) == ("unchanged", detail)
+
+
 async def test_details_come_in_the_readers_language(firm: Firm):
     given = {"curriculum_id": (await published_curriculum(firm))["id"], "csv": "not an address\n"}
     result = made(await firm.trainer.post("/v1/assignments/bulk", given), 200)
@@ -240,6 +264,7 @@ async def test_trainers_and_managers_assign_and_nobody_else(firm: Firm):
         ({"emails": [], "due": {"kind": "after_hire", "days": -1}}, "/due/after_hire/days"),
         ({"emails": [], "due": {"kind": "someday"}}, "/due"),
         ({"emails": [], "starts_on": "9999-01-01"}, "/starts_on"),
+        ({"emails": [], "starts_on": in_days(-1)}, "/starts_on"),
         ({"team_id": "00000000-0000-0000-0000-000000000001"}, "/team_id"),
         ({"emails": [], "curriculum_id": "00000000-0000-0000-0000-000000000001"}, "/curriculum_id"),
         (

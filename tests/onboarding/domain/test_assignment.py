@@ -128,6 +128,11 @@ def test_nothing_is_completed_in_an_assignment_that_rests_or_has_ended(state):
         an_assignment(state).complete_item(LEARNER, ORDERED, set(), "a", NOW)
 
 
+def test_of_what_is_completed_it_is_said_that_it_is():
+    with pytest.raises(IllegalMove, match="It is completed already"):
+        an_assignment(State.completed).complete_item(LEARNER, ORDERED, {"a", "b"}, "a", NOW)
+
+
 def test_it_goes_on_where_it_was_left():
     begun = an_assignment(State.suspended, items_done=1, starts_on=TODAY)
     begun.resume(TODAY, None)
