@@ -14,14 +14,14 @@ import pytest
 from pydantic import SecretStr
 
 from services.all_in_one import AllInOne
-from services.chassis.caller import Role
+from services.chassis.caller import Role, Scope
 from services.chassis.database import Database
 from services.chassis.embedded import EmbeddedPostgres
 from services.chassis.events import record, store_recorded
 from services.chassis.settings import Settings
 from services.chassis.tables import new_id
 from services.gateway import events
-from services.gateway.domain.api_key import ApiKey, Scope
+from services.gateway.domain.api_key import ApiKey
 from services.gateway.domain.organization import Organization
 from services.gateway.domain.person import Person as PersonRow
 from services.gateway.domain.team import Team

@@ -1,6 +1,7 @@
 """Who is asking: a person of an organization with roles, or one of our own services."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
@@ -17,15 +18,24 @@ class Role(StrEnum):
     admin = "admin"
 
 
+class Scope(StrEnum):
+    """What a credential may do, within what its person may do."""
+
+    read = "read"
+    write = "write"
+
+
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A person in an organization, as the gateway vouched for them."""
+    """A person in an organization, as the gateway vouched for them, and what the credential that they used is good for."""
 
     organization_id: UUID
     person_id: UUID
     name: str
     roles: frozenset[Role] = frozenset()
     team_id: UUID | None = None
+    scopes: frozenset[Scope] = frozenset(Scope)
+    ends_at: datetime | None = None
 
     def has(self, *roles: Role) -> bool:
         """Whether the caller has one of `roles`."""

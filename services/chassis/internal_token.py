@@ -12,7 +12,7 @@ import orjson
 from joserfc.errors import JoseError
 from joserfc.jws import extract_compact
 
-from services.chassis.caller import Caller, Follower, Role
+from services.chassis.caller import Caller, Follower, Role, Scope
 from services.chassis.errors import Unauthenticated
 from services.chassis.keyring import Keyring
 
@@ -40,6 +40,8 @@ def issue_for(keyring: Keyring, who: Caller | Follower, audience: str, now: date
             "name": who.name,
             "roles": sorted(who.roles),
             "team": None if who.team_id is None else str(who.team_id),
+            "scopes": sorted(who.scopes),
+            "ends": None if who.ends_at is None else who.ends_at.isoformat(),
         }
     return keyring.sign(claims)
 
@@ -85,6 +87,8 @@ class TokenVerifier:
                 name=claims["name"],
                 roles=frozenset(Role(role) for role in claims["roles"]),
                 team_id=None if claims["team"] is None else UUID(claims["team"]),
+                scopes=frozenset(Scope(scope) for scope in claims["scopes"]),
+                ends_at=None if claims["ends"] is None else datetime.fromisoformat(claims["ends"]),
             )
         except (AttributeError, KeyError, ValueError, TypeError) as error:
             raise Unauthenticated("The internal token is not genuine.") from error

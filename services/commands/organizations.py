@@ -12,6 +12,7 @@ from services.commands.plain_words import Told, put_json, say, settings_with
 if TYPE_CHECKING:
     from services.chassis.database import Database
     from services.chassis.settings import Settings
+    from services.gateway.domain.founding import Issued
 
 organizations = typer.Typer(help="Found organizations.", no_args_is_help=True)
 keys = typer.Typer(help="Make API keys.", no_args_is_help=True)
@@ -26,13 +27,18 @@ def create_organization(
     admin_email: Annotated[str, typer.Option(help="Their e-mail address.")],
     locale: Annotated[str, typer.Option(help="Language, as nb or nb-NO.")] = "en",
     time_zone: Annotated[str, typer.Option(help="As Europe/Oslo.")] = "Europe/Oslo",
+    again: Annotated[
+        bool, typer.Option("--again", help="Even where there is one of this name already.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Found an organization with its first person and that person's key, which is shown this once."""
     name, admin_name = _name(name, "NAME"), _name(admin_name, "--admin-name")
     email = _email(admin_email, "--admin-email")
     _check_place(locale, time_zone)
-    founded = asyncio.run(_found(settings_with(), name, admin_name, email, locale, time_zone))
+    founded = asyncio.run(
+        _found(settings_with(), name, admin_name, email, locale, time_zone, again=again)
+    )
     if as_json:
         put_json(founded)
         return
@@ -55,39 +61,52 @@ def create_key(
     as_json: AsJson = False,
 ) -> None:
     """Make an API key for a person of an organization; it is shown this once."""
-    from services.gateway.domain.api_key import Scope
+    from services.chassis.caller import Scope
 
     wanted = list(dict.fromkeys(scope or Scope))
     if unknown := [text for text in wanted if text not in set(Scope)]:
         raise typer.BadParameter(f"{unknown[0]} is not one of read, write", param_hint="--scope")
     days = None if expires_in_days is None else timedelta(days=expires_in_days)
     ends = None if days is None else datetime.now(UTC) + days
-    key, organization_id = asyncio.run(
+    issued, organization_id = asyncio.run(
         _issue(settings_with(), organization, email, _name(name, "--name"), wanted, ends)
     )
     if as_json:
         put_json(
             {
+                "id": issued.id,
                 "organization_id": organization_id,
                 "email": email,
                 "scopes": wanted,
                 "expires_at": ends,
-                "key": key,
+                "key": issued.key,
             }
         )
         return
-    say(key)
+    say(issued.key)
 
 
 async def _found(
-    settings: "Settings", name: str, admin_name: str, email: str, locale: str, time_zone: str
+    settings: "Settings",
+    name: str,
+    admin_name: str,
+    email: str,
+    locale: str,
+    time_zone: str,
+    *,
+    again: bool,
 ) -> dict[str, str]:
     from services.commands.running import database_of, opened
-    from services.gateway.domain.founding import found_organization
+    from services.gateway.domain.founding import found_organization, organizations_called
 
     with opened(settings) as installation:
         await installation.make_current()
         async with database_of(installation, "gateway") as database:
+            if not again and (there := await organizations_called(database, name)):
+                raise Told(
+                    f"There is an organization called {name} already: {there[0]}. "
+                    "--again founds a further one; `stafett keys create` makes a key for this one."
+                )
             founded = await found_organization(
                 database, name, admin_name, email, locale=locale, time_zone=time_zone
             )
@@ -105,17 +124,17 @@ async def _issue(
     name: str,
     scopes: list[str],
     ends: datetime | None,
-) -> tuple[str, UUID]:
+) -> tuple["Issued", UUID]:
+    from services.chassis.caller import Scope
     from services.commands.running import database_of, opened
-    from services.gateway.domain.api_key import Scope
     from services.gateway.domain.founding import issue_key
 
     with opened(settings) as installation:
         await installation.make_current()
         async with database_of(installation, "gateway") as database:
             id = await organization_called(database, organization)
-            key = await issue_key(database, id, email, name, [Scope(text) for text in scopes], ends)
-    return key, id
+            scoped = [Scope(text) for text in scopes]
+            return await issue_key(database, id, email, name, scoped, ends), id
 
 
 async def organization_called(database: "Database", id_or_name: str) -> UUID:

@@ -14,13 +14,14 @@ from uuid import UUID
 
 from sqlalchemy import func, select
 
+from services.chassis.caller import Scope
 from services.chassis.database import Database, reader_of
 from services.chassis.errors import Unauthenticated
 from services.chassis.events import record, store_recorded
 from services.chassis.settings import Settings
 from services.demo.content import content
 from services.gateway import events
-from services.gateway.domain.api_key import ApiKey, Scope
+from services.gateway.domain.api_key import ApiKey
 from services.gateway.domain.credential import Credentials
 from services.gateway.domain.founding import organizations_called
 from services.gateway.domain.person import Person

@@ -3,12 +3,13 @@
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
+from services.chassis.caller import Scope
 from services.chassis.database import Database
 from services.chassis.events import record, store_recorded
 from services.chassis.tables import new_id
 from services.demo.content import Data
 from services.gateway import events
-from services.gateway.domain.api_key import ApiKey, Scope
+from services.gateway.domain.api_key import ApiKey
 from services.gateway.domain.organization import Organization
 from services.gateway.domain.person import Person
 from services.gateway.domain.team import Team

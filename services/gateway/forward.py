@@ -7,7 +7,7 @@ from typing import Any
 import structlog
 from fastapi import FastAPI
 
-from services.chassis.caller import Caller
+from services.chassis.caller import Caller, Scope
 from services.chassis.errors import (
     DomainError,
     Forbidden,
@@ -20,7 +20,7 @@ from services.chassis.language import negotiate
 from services.chassis.problems import Unexpected, problem
 from services.chassis.runtime import Runtime
 from services.chassis.telemetry import ERRORS, REQUEST_ID, Telemetry
-from services.gateway.domain.api_key import PREFIX, Scope
+from services.gateway.domain.api_key import PREFIX
 from services.gateway.domain.credential import Credentials
 from services.gateway.routes import service_for
 from services.gateway.upstream import Replicas, Upstream, upstream_of
@@ -120,11 +120,11 @@ class Front:
             raise Unauthenticated("Send an API key: Authorization: Bearer stf_…")
         if self._credentials is None:
             self._credentials = Credentials(runtime.database)
-        credential = await self._credentials.of_key(key, now)
+        caller = await self._credentials.of_key(key, now)
         needed = Scope.read if scope["method"] in _READING else Scope.write
-        if needed not in credential.scopes:
+        if needed not in caller.scopes:
             raise Forbidden("This API key may not {scope}.", scope=needed)
-        return credential.caller
+        return caller
 
     def _headers(
         self, runtime: Runtime, scope: dict[str, Any], caller: Caller, service: str, now: datetime

@@ -16,7 +16,7 @@ import pytest
 from joserfc.jwk import OKPKey
 from joserfc.jwt import encode
 
-from services.chassis.caller import Caller, Follower, Role
+from services.chassis.caller import Caller, Follower, Role, Scope
 from services.chassis.errors import Unauthenticated
 from services.chassis.internal_token import LIFETIME_SECONDS, TokenVerifier, issue_for
 from services.chassis.keyring import Keyring, make_pair
@@ -44,7 +44,11 @@ Keys = Callable[[str], Keyring]
 def test_a_person_is_told_as_the_gateway_vouched_for_them(
     keys: Keys, verifier: TokenVerifier
 ) -> None:
-    for caller in (CALLER, replace(CALLER, team_id=None, roles=frozenset())):
+    for caller in (
+        CALLER,
+        replace(CALLER, team_id=None, roles=frozenset()),
+        replace(CALLER, scopes=frozenset({Scope.read}), ends_at=NOW + timedelta(microseconds=7)),
+    ):
         assert verifier.verify(issue_for(keys("gateway"), caller, "handover", NOW)) == caller
 
 
@@ -96,6 +100,8 @@ def claims(**changed: Any) -> dict[str, Any]:
         "name": "Åse",
         "roles": ["admin"],
         "team": None,
+        "scopes": ["read"],
+        "ends": None,
     }
     return {k: v for k, v in {**whole, **changed}.items() if v != "LEFT OUT"}
 
@@ -134,6 +140,10 @@ def test_a_token_that_is_whole_is_believed(keys: Keys, verifier: TokenVerifier) 
         {"roles": 7},
         {"team": "LEFT OUT"},
         {"team": "x"},
+        {"scopes": "LEFT OUT"},
+        {"scopes": ["everything"]},
+        {"ends": "LEFT OUT"},
+        {"ends": 7},
     ],
 )
 def test_a_token_that_is_not_whole_is_refused_though_it_is_signed(

@@ -9,9 +9,9 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from services.chassis.caller import Caller, Follower, Role
+from services.chassis.caller import Caller, Follower, Role, Scope
 from services.chassis.internal_token import issue_for
-from services.gateway.domain.api_key import PREFIX, ApiKey, Scope
+from services.gateway.domain.api_key import PREFIX, ApiKey
 from services.gateway.domain.credential import BELIEVED_SECONDS
 from tests.conftest import Firm, Person, Product
 

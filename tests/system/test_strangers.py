@@ -13,9 +13,9 @@ from uuid import UUID
 import httpx
 import pytest
 
-from services.chassis.caller import Role
+from services.chassis.caller import Role, Scope
 from services.commands.document import merged_document
-from services.gateway.domain.api_key import PREFIX, ApiKey, Scope
+from services.gateway.domain.api_key import PREFIX, ApiKey
 from tests.conftest import Person, Product, found_firm
 from tests.system.filled import KINDS, Filled, filled
 

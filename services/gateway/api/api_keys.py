@@ -9,7 +9,7 @@ from fastapi import Query, Request
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
-from services.chassis.caller import Caller, Role
+from services.chassis.caller import Caller, Role, Scope
 from services.chassis.database import load, reader_of
 from services.chassis.errors import FieldError, Invalid, NotFound
 from services.chassis.events import record
@@ -29,7 +29,7 @@ from services.chassis.web import (
     listed,
 )
 from services.gateway import events
-from services.gateway.domain.api_key import ApiKey, Scope
+from services.gateway.domain.api_key import ApiKey
 from services.gateway.domain.person import Person
 
 router = concept("api-keys")
@@ -69,10 +69,15 @@ class NewApiKey(Body):
 
     name: Name = Field(examples=["CRM export"])
     person_id: UUID | None = Field(None, description="Default: the caller. Others: admins only.")
-    scopes: list[Scope] = Field(
-        default_factory=lambda: list(Scope), min_length=1, max_length=len(Scope)
+    scopes: list[Scope] | None = Field(
+        None,
+        min_length=1,
+        max_length=len(Scope),
+        description="Default: those of the key used; never more.",
     )
-    expires_at: Moment | None = None
+    expires_at: Moment | None = Field(
+        None, description="Default: when the key used ends; never later."
+    )
 
 
 class ApiKeyQuery(PageQuery):
@@ -95,6 +100,7 @@ async def create_api_key(
     person_id = body.person_id or caller.person_id
     _require_own(caller, person_id)
     _require_future(body.expires_at, now)
+    scopes, expires_at = ApiKey.within(caller, body.scopes, body.expires_at)
     try:
         await load(session, Person, person_id, lock=False)
     except NotFound as error:
@@ -102,9 +108,7 @@ async def create_api_key(
             "The person is not known.",
             errors=[FieldError("/person_id", "There is no such person.")],
         ) from error
-    key, text = ApiKey.issue(
-        caller.organization_id, person_id, body.name, body.scopes, body.expires_at
-    )
+    key, text = ApiKey.issue(caller.organization_id, person_id, body.name, scopes, expires_at)
     session.add(key)
     record(session, events.api_key_created(key))
     await session.flush()

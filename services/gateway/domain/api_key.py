@@ -11,7 +11,6 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from typing import ClassVar
 from uuid import UUID
 
@@ -19,19 +18,13 @@ from sqlalchemy import CheckConstraint, DateTime, Index, LargeBinary, Text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field
 
-from services.chassis.errors import Unauthenticated
+from services.chassis.caller import Caller, Scope
+from services.chassis.errors import Forbidden, Unauthenticated
 from services.chassis.tables import new_id, refers_to
 from services.gateway.domain.base import SCHEMA, Row
 
 PREFIX = "stf_"
 _LENGTH = 16 + 16 + 24
-
-
-class Scope(StrEnum):
-    """What a key may do, within what its person may do."""
-
-    read = "read"
-    write = "write"
 
 
 _SCOPES = ", ".join(f"'{scope}'" for scope in Scope)
@@ -101,6 +94,27 @@ class ApiKey(Row, table=True):
             expires_at=expires_at,
         )
         return row, PREFIX + text.decode()
+
+    @staticmethod
+    def within(
+        caller: Caller, scopes: Sequence[Scope] | None, expires_at: datetime | None
+    ) -> tuple[list[Scope], datetime | None]:
+        """Scopes and end of a key that `caller` makes: those of the credential used, or less; `Forbidden` for more."""
+        wanted = list(Scope) if scopes is None else scopes
+        granted = [scope for scope in wanted if scope in caller.scopes]
+        if scopes is not None and granted != list(scopes):
+            raise Forbidden(
+                "A key may do no more than the one it is made with: {scopes}.",
+                scopes=", ".join(sorted(caller.scopes)),
+            )
+        if caller.ends_at is None:
+            return granted, expires_at
+        if expires_at is not None and expires_at > caller.ends_at:
+            raise Forbidden(
+                "A key ends no later than the one it is made with: {moment}.",
+                moment=caller.ends_at.isoformat(),
+            )
+        return granted, expires_at or caller.ends_at
 
     def revoke(self, now: datetime) -> None:
         """End it; a key that was revoked before stays revoked since then."""

@@ -1,16 +1,15 @@
 """From a credential to whoever stands behind it."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hmac import compare_digest
 
 import asyncpg
 import structlog
 
-from services.chassis.caller import Caller, Role
+from services.chassis.caller import Caller, Role, Scope
 from services.chassis.database import Database, reader_of
 from services.chassis.errors import Unauthenticated, Unavailable
-from services.gateway.domain.api_key import PresentedKey, Scope
+from services.gateway.domain.api_key import PresentedKey
 
 log = structlog.get_logger(__name__)
 
@@ -21,7 +20,7 @@ _REMEMBERED = 10_000
 _USE_NOTED_EVERY = timedelta(minutes=1)
 
 _WHO = """
-SELECT p.id, p.name, p.roles, p.team_id, k.scopes, k.secret_hash, k.last_used_at
+SELECT p.id, p.name, p.roles, p.team_id, k.scopes, k.expires_at, k.secret_hash, k.last_used_at
 FROM api_key k JOIN person p ON p.organization_id = k.organization_id AND p.id = k.person_id
 WHERE k.organization_id = $1 AND k.id = $2 AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > $3) AND p.active
 """
@@ -34,48 +33,41 @@ WHERE organization_id = $1 AND id = (
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Credential:
-    """Who asks, and what the credential they used may do."""
-
-    caller: Caller
-    scopes: frozenset[Scope]
-
-
 class Credentials:
     """Tells who stands behind an API key; remembers it for a second."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._known: dict[str, tuple[float, Credential]] = {}
+        self._known: dict[str, tuple[float, Caller]] = {}
 
-    async def of_key(self, text: str, now: datetime) -> Credential:
+    async def of_key(self, text: str, now: datetime) -> Caller:
         """Raises `Unauthenticated` for a key that is unknown, ended or revoked, or whose person is not active."""
         moment = now.timestamp()
         known = self._known.get(text)
         if known is not None and moment < known[0]:
             return known[1]
-        credential = await self._look_up(PresentedKey.parse(text), now)
+        caller = await self._look_up(PresentedKey.parse(text), now)
         if len(self._known) >= _REMEMBERED:
             self._known.clear()
-        self._known[text] = (moment + BELIEVED_SECONDS, credential)
-        return credential
+        self._known[text] = (moment + BELIEVED_SECONDS, caller)
+        return caller
 
-    async def _look_up(self, key: PresentedKey, now: datetime) -> Credential:
+    async def _look_up(self, key: PresentedKey, now: datetime) -> Caller:
         async with self._database.reading(key.organization_id) as reader:
             row = await reader.connection.fetchrow(_WHO, key.organization_id, key.id, now)
         if row is None or not compare_digest(row["secret_hash"], key.secret_hash):
             raise Unauthenticated("The API key is not known, has ended or was revoked.")
         if row["last_used_at"] is None or row["last_used_at"] < now - _USE_NOTED_EVERY:
             await self._note_use(key, now)
-        caller = Caller(
+        return Caller(
             organization_id=key.organization_id,
             person_id=row["id"],
             name=row["name"],
             roles=frozenset(Role(role) for role in row["roles"]),
             team_id=row["team_id"],
+            scopes=frozenset(Scope(scope) for scope in row["scopes"]),
+            ends_at=row["expires_at"],
         )
-        return Credential(caller, frozenset(Scope(scope) for scope in row["scopes"]))
 
     async def _note_use(self, key: PresentedKey, now: datetime) -> None:
         """Write down when the key was used. Whoever only reads is let in also where that cannot be written."""

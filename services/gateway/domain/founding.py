@@ -7,12 +7,12 @@ from uuid import UUID
 
 from sqlalchemy import func, select
 
-from services.chassis.caller import Role
+from services.chassis.caller import Role, Scope
 from services.chassis.database import Database
 from services.chassis.errors import NotFound
 from services.chassis.events import record, store_recorded
 from services.gateway import events
-from services.gateway.domain.api_key import ApiKey, Scope
+from services.gateway.domain.api_key import ApiKey
 from services.gateway.domain.organization import Organization
 from services.gateway.domain.person import Person
 
@@ -25,6 +25,14 @@ class Founded:
 
     organization_id: UUID
     admin_id: UUID
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """A new key: its id, and the key itself, which is shown this once."""
+
+    id: UUID
     key: str
 
 
@@ -66,7 +74,7 @@ async def issue_key(
     name: str,
     scopes: Sequence[Scope] = tuple(Scope),
     expires_at: datetime | None = None,
-) -> str:
+) -> Issued:
     """A key for a person by e-mail address; raises `NotFound` when nobody has it."""
     async with database.transaction(organization_id) as session:
         person_id = await session.scalar(
@@ -82,7 +90,7 @@ async def issue_key(
         record(session, events.api_key_created(key))
         await session.flush()
         await store_recorded(session, None, None)
-    return text
+    return Issued(key.id, text)
 
 
 # The feed is what tells of every organization; its rows show themselves to nobody but themselves.

@@ -1,6 +1,8 @@
 """API keys: everybody makes their own, admins anybody's; a key is shown once and ends when it is told to."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import uuid4
 
 from tests.conftest import Firm, Person
@@ -65,3 +67,41 @@ async def test_a_key_that_could_never_be_used_is_refused(firm: Firm) -> None:
         assert answer.json()["errors"][0]["pointer"] == pointer
     nobody = await firm.admin.post("/v1/api-keys", {"name": "CRM", "person_id": str(uuid4())})
     assert nobody.json()["errors"][0]["pointer"] == "/person_id"
+
+
+async def with_a_key(person: Person, **wanted: Any) -> Person:
+    """The same person with a key that may less."""
+    made = await person.post("/v1/api-keys", {"name": "less", **wanted})
+    assert made.status_code == 201, made.text
+    return replace(person, key=made.json()["key"])
+
+
+async def test_a_key_makes_no_key_that_may_more_than_itself(firm: Firm) -> None:
+    writer = await with_a_key(firm.admin, scopes=["write"])
+    for scopes in (["read"], ["read", "write"]):
+        answer = await writer.post("/v1/api-keys", {"name": "more", "scopes": scopes})
+        assert answer.status_code == 403
+        assert answer.json()["detail"].endswith(": write.")
+        other = {"name": "more", "scopes": scopes, "person_id": str(firm.learner.id)}
+        assert (await writer.post("/v1/api-keys", other)).status_code == 403
+    for wanted in ({}, {"scopes": ["write"]}, {"scopes": None}):
+        made = await writer.post("/v1/api-keys", {"name": "same", **wanted})
+        assert made.json()["scopes"] == ["write"]
+
+
+async def test_a_key_makes_no_key_that_outlives_it(firm: Firm) -> None:
+    end = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=1)
+    ending = await with_a_key(firm.seller, expires_at=end.isoformat())
+    for later in (end + timedelta(seconds=1), end + timedelta(days=300)):
+        answer = await ending.post(
+            "/v1/api-keys", {"name": "longer", "expires_at": later.isoformat()}
+        )
+        assert answer.status_code == 403
+    for wanted, ends in (
+        ({}, end),
+        ({"expires_at": None}, end),
+        ({"expires_at": end.isoformat()}, end),
+        ({"expires_at": (end - timedelta(minutes=1)).isoformat()}, end - timedelta(minutes=1)),
+    ):
+        made = await ending.post("/v1/api-keys", {"name": "within", **wanted})
+        assert datetime.fromisoformat(made.json()["expires_at"]) == ends
