@@ -107,7 +107,7 @@ async def import_deals_from_file(
     date_format: Annotated[DateFormat, Form(description="For `csv`.")] = DateFormat.ISO,
     dry_run: Annotated[bool, Query(description="Say what would happen, change nothing.")] = False,
 ) -> Response:
-    """Sellers, managers and admins. Good rows land, bad ones are told; the same file twice changes nothing."""
+    """Sellers (of their own handovers), managers and admins. Good rows land, bad ones are told; twice the same changes nothing."""
     caller.require(Role.seller, Role.manager, Role.admin)
     seller = caller.person_id if seller_id is None else seller_id
     if seller != caller.person_id:
@@ -132,7 +132,7 @@ async def import_deals_from_file(
 
     # Thousands of rows take a second of CPU: others are served meanwhile.
     rows = await anyio.to_thread.run_sync(read)
-    done = await import_deals(session, rows, Into(seller, engagement_type), dry_run=dry_run)
+    done = await import_deals(session, rows, Into(caller, seller, engagement_type), dry_run=dry_run)
     if not dry_run:
         record(session, *(events.customer_created(customer) for customer in done.customers))
         record(session, *(events.handover_created(handover) for handover in done.created))

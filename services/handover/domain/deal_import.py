@@ -1,7 +1,8 @@
 """Bringing deals in: a handover for every deal, found again by its id in the CRM.
 
 What the CRM said last is kept beside the handover (`imported`), so that the same file twice changes nothing, and a later
-one changes what changed there, never what a seller has written here since.
+one changes what changed there, never what a seller has written here since. A change is taken from the handover's
+seller, a manager, or an admin, who looks after the CRM; to an admin the handover is closed otherwise.
 
 New rows go in as plain values, thousands in one statement: as objects they would take a millisecond of CPU each.
 """
@@ -17,17 +18,27 @@ from sqlalchemy import Table, Text, Uuid, any_, func, literal, or_, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.chassis.caller import Caller, Role
 from services.chassis.database import organization_of
 from services.chassis.errors import FieldError
 from services.chassis.events import changes
 from services.chassis.tables import new_id
 from services.handover.domain.customer import Customer, Source
 from services.handover.domain.deal_file import Deal, DealRow
-from services.handover.domain.handover import WRITABLE, EngagementType, Handover, Risk, State
+from services.handover.domain.handover import (
+    ENDED,
+    WRITABLE,
+    EngagementType,
+    Handover,
+    Risk,
+    State,
+)
 
 _CUSTOMER: Table = Customer.__table__  # type: ignore[attr-defined]
 _HANDOVER: Table = Handover.__table__  # type: ignore[attr-defined]
 
+# What the CRM says of a handover (`_said`).
+_SAID = frozenset({"title", "customer", "amount", "stage_raw", "is_won", "background"})
 # What goes on following the CRM when the handover is frozen.
 _FOLLOWED = frozenset({"is_won", "stage_raw"})
 
@@ -117,8 +128,9 @@ class Imported:
 
 @dataclass(frozen=True, slots=True)
 class Into:
-    """What the file does not say of the handovers that it opens."""
+    """What the file does not say: who brings it, and what the handovers are that it opens."""
 
+    caller: Caller
     seller_id: UUID
     engagement_type: EngagementType
 
@@ -182,7 +194,7 @@ def _import(
     handover_or_none = handovers.get(before.id)
     if handover_or_none is None:
         return ImportedRow(row, RowResult.unchanged, before.id, remarks=row.remarks)
-    return _followed(row, deal, handover_or_none, customers, done, dry_run=dry_run)
+    return _followed(row, deal, handover_or_none, customers, into, done, dry_run=dry_run)
 
 
 def _not_a_deal(row: DealRow) -> ImportedRow:
@@ -211,13 +223,17 @@ def _followed(
     deal: Deal,
     handover: Handover,
     customers: "_Customers",
+    into: Into,
     done: Imported,
     *,
     dry_run: bool,
 ) -> ImportedRow:
-    """Take over what changed in the CRM: all of it while the seller still writes, later only how the deal stands."""
+    """Take over what changed in the CRM: all of it while the seller still writes, later only how the deal stands.
+
+    Nothing once it has ended, and nothing from somebody else's hands.
+    """
     different = _difference(deal, handover.imported)
-    taken = different if handover.state in WRITABLE else different & _FOLLOWED
+    taken = different & _taken_in(handover.state)
     remarks = list(row.remarks)
     if different - taken:
         remarks.append(
@@ -230,6 +246,13 @@ def _followed(
         )
     if not taken:
         return ImportedRow(row, RowResult.unchanged, handover.id, remarks=remarks)
+    if not _may_follow(handover, into.caller):
+        error = FieldError(
+            "",
+            "The handover belongs to another seller: this change is for its seller, a manager or an admin to import.",
+            line=row.line,
+        )
+        return ImportedRow(row, RowResult.failed, handover.id, errors=[error])
     if not dry_run:
         said = _said(deal)
         for name, value in _columns(deal, taken, customers).items():
@@ -240,6 +263,16 @@ def _followed(
         after.pop("imported", None)
         done.updated.append((handover, before, after))
     return ImportedRow(row, RowResult.updated, handover.id, remarks=remarks)
+
+
+def _taken_in(state: State) -> frozenset[str]:
+    if state in WRITABLE:
+        return _SAID
+    return frozenset() if state in ENDED else _FOLLOWED
+
+
+def _may_follow(handover: Handover, caller: Caller) -> bool:
+    return handover.is_sold_by(caller) or caller.has(Role.manager, Role.admin)
 
 
 def _columns(deal: Deal, taken: Iterable[str], customers: "_Customers") -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
+from services.chassis.caller import Role
 from tests.conftest import Firm, Person
 from tests.handover.makers import SAID, made, move, promise, stakeholder
 
@@ -185,6 +186,44 @@ async def test_a_file_sent_again_with_its_key_gets_the_same_answer(firm: Firm):
     ]
     assert made(answers[0], 200) == made(answers[1], 200)
     assert counts(answers[1].json()) == {"created": 2}
+
+
+WON_LATER = OPPORTUNITIES.replace(
+    "210 Widgets,,Negotiation,20000,2024-07-06,,",
+    "210 Widgets,,Closed Won,25000,2024-07-06,1,1",
+)
+
+
+async def test_another_seller_changes_nothing_of_a_handover_that_is_not_theirs(firm: Firm):
+    answer = made(await send(firm.seller), 200)
+    path = f"/v1/handovers/{answer['rows'][1]['handover_id']}"
+    before = made(await firm.seller.get(path), 200)
+    other = await firm.hire("Nina Nabo", Role.seller)
+    for dry_run in (True, False):
+        refused = made(await send(other, WON_LATER, dry_run=dry_run), 200)
+        assert counts(refused) == {"unchanged": 1, "failed": 2, "skipped": 2}
+        [error] = refused["rows"][1]["errors"]
+        assert "its seller" in error["detail"]
+    assert made(await firm.seller.get(path), 200) == before
+
+
+@pytest.mark.parametrize("who", ["manager", "admin"])
+async def test_managers_and_admins_import_for_everybody(firm: Firm, who: str):
+    made(await send(firm.seller), 200)
+    answer = made(await send(getattr(firm, who), WON_LATER), 200)
+    assert counts(answer) == {"unchanged": 1, "updated": 1, "failed": 1, "skipped": 2}
+
+
+async def test_a_handover_that_has_ended_follows_the_crm_no_more(firm: Firm):
+    answer = made(await send(firm.seller), 200)
+    handover = {"id": answer["rows"][1]["handover_id"]}
+    await move(firm.seller, handover, "cancellation", {"reason": "They bought elsewhere."})
+    again = made(await send(firm.seller, WON_LATER), 200)
+    assert again["rows"][1]["result"] == "unchanged"
+    [remark] = again["rows"][1]["remarks"]
+    assert "cancelled" in remark["detail"]
+    handover = made(await firm.seller.get(f"/v1/handovers/{handover['id']}"), 200)
+    assert handover["is_won"] is False
 
 
 async def test_the_same_file_sent_twice_at_once_lands_once(firm: Firm):
