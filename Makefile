@@ -29,7 +29,7 @@ run: .venv/.runtime ## Start everything with demo data, and print where and how 
 
 test: .venv/.dev ## Run the tests in parallel and hold the coverage
 	$(call say,Running the tests on a PostgreSQL of their own.)
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --cov --cov-report=term:skip-covered
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --cov --cov-report=term:skip-covered
 
 contract: .venv/.dev ## Hold the running product to its OpenAPI document (some minutes)
 	$(call say,Calling every operation with thousands of requests. Nothing leaves this machine.)

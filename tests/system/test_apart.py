@@ -19,10 +19,7 @@ from services.installation import Installation, plain_address
 from tests.conftest import Firm, Person, Product, found_firm
 from tests.handover import makers as handover
 from tests.onboarding import makers as onboarding
-from tests.system.processes import Apart, Replica, apart
-
-# Six processes are started once, not once a worker.
-pytestmark = pytest.mark.xdist_group("apart")
+from tests.system.processes import PATIENCE_SECONDS, Apart, Replica, apart
 
 made = handover.made
 
@@ -156,7 +153,7 @@ class Load:
     async def goes_on(self) -> None:
         """Wait until twenty more are acknowledged."""
         wanted = len(self.acknowledged) + 20
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while len(self.acknowledged) < wanted:
                 await asyncio.sleep(0.01)
 
@@ -206,7 +203,7 @@ async def test_a_replica_killed_under_load_loses_nothing_that_was_acknowledged(
         for replica in killed:
             await asyncio.to_thread(replica.wait_until, "/health/ready", 200)
         for replica in killed:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(PATIENCE_SECONDS):
                 while not await asyncio.to_thread(requests_served, replica):
                     await asyncio.sleep(0.05)
     finally:
@@ -272,7 +269,7 @@ async def test_told_to_stop_they_answer_what_is_in_flight_first(
             )
             for n, one in enumerate(customers)
         ]
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while await waiting_for_a_lock(running) < len(customers):
                 await asyncio.sleep(0.02)
         for replica in stopping:
