@@ -234,6 +234,10 @@ WHERE (transaction_id, id) > ($1::text::xid8, $2)
   AND transaction_id < pg_snapshot_xmin(pg_current_snapshot())
   AND ($3::uuid IS NULL OR organization_id = $3)
   AND ($4::text[] IS NULL OR type = ANY($4))
+  AND (
+    NOT type ^@ ANY($6::text[]) OR actor_id = $7::uuid
+    OR data->>'person_id' = $7::uuid::text OR data->'after'->>'person_id' = $7::uuid::text
+  )
 ORDER BY transaction_id, id
 LIMIT $5
 """
@@ -278,8 +282,13 @@ async def read_feed(
     *,
     types: Sequence[str] | None = None,
     limit: int = 100,
+    hidden: Sequence[str] = (),
+    reader_id: UUID | None = None,
 ) -> list[FeedEvent]:
-    """The next events after a place, oldest first; of one organization, or of all for a follower."""
+    """The next events after a place, oldest first; of one organization, or of all for a follower.
+
+    What begins with one of `hidden` is shown only where `reader_id` did it or is the person concerned.
+    """
     rows = await connection.fetch(
         _FEED_OF_ALL if organization_id is None else _FEED_OF_ONE,
         str(after.transaction_id),
@@ -287,5 +296,7 @@ async def read_feed(
         organization_id,
         types,
         limit,
+        list(hidden),
+        reader_id,
     )
     return [FeedEvent(Cursor(row[0], row[1]), *row[2:]) for row in rows]

@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from services.chassis.caller import Follower
+from services.chassis.caller import Caller, Follower, Role
 from services.chassis.database import Database
 from services.chassis.errors import Unavailable
 from services.chassis.internal_token import Clock, TokenVerifier, issue_for
@@ -29,6 +29,7 @@ class Runtime:
     keyring: Keyring
     clock: Clock
     neighbours: Neighbours
+    confidential: Mapping[str, frozenset[Role]] = field(default_factory=dict)
     verifier: TokenVerifier = field(init=False)
     followers: dict[str, FeedFollower] = field(default_factory=dict)
     _clients: dict[str, list[httpx.AsyncClient]] = field(default_factory=dict)
@@ -50,6 +51,10 @@ class Runtime:
                 ),
                 pause_seconds=self.settings.follow_seconds,
             )
+
+    def hidden_from(self, caller: Caller) -> list[str]:
+        """How the types of events begin that tell of others more than the caller may know."""
+        return [start for start, roles in self.confidential.items() if not caller.has(*roles)]
 
     def client(self, service: str) -> httpx.AsyncClient:
         """An HTTP client to one replica of another service."""

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+from services.chassis.caller import Role
 from services.chassis.internal_token import Clock, utc_now
 from services.chassis.runtime import Neighbours, Runtime
 from services.chassis.settings import Settings
@@ -34,6 +35,7 @@ SERVICE = Service(
         events.router,
         documents.router,
     ],
+    confidential={"api-key.": frozenset({Role.admin})},
 )
 
 

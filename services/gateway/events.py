@@ -81,4 +81,9 @@ def api_key_created(key: ApiKey) -> Event:
 
 def api_key_revoked(key: ApiKey) -> Event:
     """A key was ended."""
-    return Event("api-key.revoked", f"api-keys/{key.id}", after={"revoked_at": key.revoked_at})
+    return Event(
+        "api-key.revoked",
+        f"api-keys/{key.id}",
+        {"person_id": key.person_id},
+        after={"revoked_at": key.revoked_at},
+    )

@@ -4,12 +4,15 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from services.chassis.caller import Role
 from services.chassis.internal_token import Clock, utc_now
 from services.chassis.runtime import Neighbours
 from services.chassis.settings import Settings
 from services.chassis.web import Service, create_app
 from services.onboarding.api import assigning, assignments, courses, curricula, tools, training
 from services.onboarding.listeners import FOLLOWS
+
+_KNOW_WHO_LEARNS = frozenset({Role.manager, Role.admin, Role.trainer})
 
 SERVICE = Service(
     name="onboarding",
@@ -24,6 +27,7 @@ SERVICE = Service(
         training.router,
     ],
     follows=FOLLOWS,
+    confidential=dict.fromkeys(("assignment.", "item.", "competence."), _KNOW_WHO_LEARNS),
 )
 
 

@@ -13,6 +13,7 @@ import structlog
 from fastapi import APIRouter, FastAPI
 
 from services.chassis import errors
+from services.chassis.caller import Role
 from services.chassis.database import Database
 from services.chassis.documents import describe
 from services.chassis.idempotency import forget
@@ -32,13 +33,18 @@ Lifespan = Callable[[Runtime], Any]
 
 @dataclass(frozen=True)
 class Service:
-    """What a service is, told in one place: its name is its schema, its database role and its audience."""
+    """What a service is, told in one place: its name is its schema, its database role and its audience.
+
+    `confidential` says how the types of events begin that not everybody reads, and the roles that do. Whoever did it and
+    the person concerned (`person_id` in the data) read it, too.
+    """
 
     name: str
     title: str
     description: str
     routers: Sequence[APIRouter]
     follows: Mapping[str, Mapping[str, Listener]] = field(default_factory=dict)
+    confidential: Mapping[str, frozenset[Role]] = field(default_factory=dict)
 
 
 def create_app(
@@ -63,6 +69,7 @@ def create_app(
             keyring=Keyring.open(settings.keys_folder, service.name),
             clock=clock,
             neighbours={} if neighbours is None else neighbours,
+            confidential=service.confidential,
         )
         runtime.follow(service.follows)
         app.state.runtime = runtime

@@ -80,7 +80,13 @@ async def feed_of_organization(
         async with runtime.database.reading(caller.organization_id) as reader:
             await settle(reader.connection, caller.organization_id)
             events = await read_feed(
-                reader.connection, caller.organization_id, cursor, types=type, limit=limit
+                reader.connection,
+                caller.organization_id,
+                cursor,
+                types=type,
+                limit=limit,
+                hidden=runtime.hidden_from(caller),
+                reader_id=caller.person_id,
             )
         left = deadline - loop.time()
         if events or left <= 0:

@@ -57,7 +57,7 @@ class EventQuery(BaseModel):
 async def list_events(
     query: Annotated[EventQuery, Query()], request: Request, caller: CallerDep, runtime: RuntimeDep
 ) -> Response:
-    """The audit trail as a feed: who, what, when, before and after. No event is ever skipped."""
+    """The audit trail as a feed: who, what, when, before and after. What concerns others alone is left out."""
     events, place = await read_events(
         runtime, caller, Place.parse(query.after), query.type, query.limit, query.timeout
     )

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import Firm, Person
+from tests.onboarding.makers import assignment, published_curriculum
 
 
 async def read(person: Person, **params: Any) -> dict[str, Any]:
@@ -75,6 +76,45 @@ async def test_nobody_reads_another_organizations_events(firm: Firm, stranger: P
     assert {event["organizationid"] for event in events} == {str(stranger.organization_id)}
     _, place = await to_the_end(firm.seller)
     assert (await read(stranger, after=place))["items"] == []
+
+
+async def seen(person: Person, type: str) -> set[str]:
+    """The subjects of all events of a type, as somebody sees them."""
+    return {event["subject"] for event in (await to_the_end(person, type=type, limit=2))[0]}
+
+
+async def test_what_somebody_learns_is_read_by_those_whom_it_concerns(firm: Firm) -> None:
+    curriculum = await published_curriculum(firm)
+    told = {}
+    for person in (firm.learner, firm.seller):
+        made = await assignment(firm, curriculum, person)
+        told[person.id] = f"assignments/{made['id']}"
+    everything = set(told.values())
+    for insider in (firm.manager, firm.admin, firm.trainer):
+        assert await seen(insider, "assignment.created") == everything
+    assert await seen(firm.learner, "assignment.created") == {told[firm.learner.id]}
+    assert await seen(firm.seller, "assignment.created") == {told[firm.seller.id]}
+    assert await seen(firm.lead, "assignment.created") == set()
+
+
+async def test_keys_are_read_of_by_admins_and_whom_they_concern(firm: Firm) -> None:
+    made = await firm.admin.post("/v1/api-keys", {"name": "CRM", "person_id": str(firm.learner.id)})
+    path = made.headers["location"]
+    await firm.admin.delete(path)
+    for type in ("api-key.created", "api-key.revoked"):
+        for person in (firm.admin, firm.learner):
+            assert await seen(person, type) == {path.removeprefix("/v1/")}
+        for person in (firm.manager, firm.seller):
+            assert await seen(person, type) == set()
+
+
+async def test_what_is_hidden_does_not_hold_up_what_comes_after_it(firm: Firm) -> None:
+    for number in range(5):
+        await firm.admin.post("/v1/api-keys", {"name": f"Key {number}"})
+    await firm.admin.post("/v1/teams", {"name": "Drift"})
+    events, _ = await to_the_end(firm.learner, limit=1)
+    assert events[-1]["type"] == "team.created"
+    assert not [event for event in events if event["type"].startswith("api-key.")]
 
 
 async def test_it_goes_on_where_it_was_left(firm: Firm) -> None:
