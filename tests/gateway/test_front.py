@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import string
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -37,6 +38,9 @@ async def key_of(firm: Firm, person: Person, *scopes: Scope, until: datetime | N
     return text
 
 
+_BASE64 = string.ascii_letters + string.digits + "-_"
+
+
 class TestWhoComesIn:
     async def test_nobody_without_a_key(self, product: Product) -> None:
         answer = await product.client.get("/v1/me")
@@ -47,6 +51,9 @@ class TestWhoComesIn:
         raw = base64.urlsafe_b64decode(firm.seller.key.removeprefix(PREFIX) + "==")
         other_organization = uuid4().bytes + raw[16:]
         other_secret = raw[:32] + bytes(24)
+        twins = [firm.seller.key[:-1] + last for last in _BASE64]
+        opened = [key for key in twins if (await ask(firm.product, key)).status_code == 200]
+        assert opened == [firm.seller.key]
         forged = [base64.urlsafe_b64encode(r).decode() for r in (other_organization, other_secret)]
         for key in ("", "stf_", "stf_x", "stf_ÆØÅ", "x" * 5000, *(PREFIX + f for f in forged)):
             headers = {"Authorization": f"Bearer {key}".encode()}
