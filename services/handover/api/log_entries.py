@@ -17,7 +17,7 @@ from services.handover import events
 from services.handover.api.handovers import HANDOVERS
 from services.handover.domain.contents import require_parts
 from services.handover.domain.handover import Handover
-from services.handover.domain.log import LogEntry, LogKind, Phase
+from services.handover.domain.log import LogEntry, LogKind, Phase, require_corrector
 from services.handover.domain.promise import Promise
 
 router = concept("log")
@@ -77,11 +77,13 @@ LOG = Read(
 async def create_log_entry(
     handover_id: UUID, body: NewLogEntry, caller: CallerDep, now: NowDep, session: SessionDep
 ) -> Response:
-    """Everybody writes, in every state of the handover."""
-    await load(session, Handover, handover_id, lock=False)
+    """Everybody writes, in every state; a `change` is corrected by its author, the seller or a manager."""
+    handover = await load(session, Handover, handover_id, lock=False)
     await require_parts(session, Promise, handover_id, "/affects", body.affects)
     if body.corrects is not None:
         await require_parts(session, LogEntry, handover_id, "/corrects", body.corrects)
+        corrected = await load(session, LogEntry, body.corrects, lock=False)
+        require_corrector(corrected, handover, caller)
     given = body.model_dump()
     given["affects"] = list(dict.fromkeys(body.affects))
     entry = LogEntry(

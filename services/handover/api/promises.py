@@ -190,7 +190,10 @@ async def create_promise(
     runtime: RuntimeDep,
     session: SessionDep,
 ) -> Response:
-    """The seller or a manager, until the handover is submitted; with `supersedes` until it has ended, by the lead too."""
+    """The seller or a manager, until it is submitted; with `supersedes` until it has ended, after acceptance by the lead too.
+
+    After acceptance `evidence` names the log entry that holds the customer's consent.
+    """
     handover = await load(session, Handover, handover_id)
     require_offerable(handover, caller, body.supersedes)
     await require_parts(session, LogEntry, handover_id, "/evidence", body.evidence)
@@ -206,7 +209,7 @@ async def create_promise(
     if promise.supersedes is not None:
         require_answer("/statement", promise.statement)
         require_answer("/done_when", promise.done_when)
-        replaced = await supersede(session, promise, now)
+        replaced = await supersede(session, handover, promise, now)
         record(session, events.promise_moved("superseded", replaced, *changes(replaced)))
     session.add(promise)
     record(session, events.promise_created(promise))
@@ -249,7 +252,7 @@ async def change_promise(
     runtime: RuntimeDep,
     session: SessionDep,
 ) -> Response:
-    """JSON Merge Patch; If-Match is required. Until the handover is submitted; a read-back of the old words is void."""
+    """JSON Merge Patch; If-Match is required. Until the handover is submitted; a read-back of other words is void."""
     handover = await load(session, Handover, handover_id)
     promise = await load_part(session, Promise, handover_id, promise_id)
     handover.require_writer(caller)
@@ -259,9 +262,11 @@ async def change_promise(
     await directory.require_people(
         session, runtime.followers["gateway"], {"/said_by": given.get("said_by")}
     )
-    promise.reword(given, now)
-    await void_read_back(session, promise.id, now)
-    record(session, events.promise_changed(promise, *changes(promise)))
+    if promise.reword(given, now):
+        await void_read_back(session, promise.id, now)
+    before, after = changes(promise)
+    if after:
+        record(session, events.promise_changed(promise, before, after))
     await session.flush()
     return found(await PROMISES.one(reader_of(session), promise.id))
 

@@ -73,7 +73,7 @@ async def create_read_back(
     now: NowDep,
     session: SessionDep,
 ) -> Response:
-    """The delivery lead, never the seller. In review; later only what was offered anew."""
+    """The delivery lead, never the seller. In review; later only what was offered anew, or declined since."""
     handover = await load(session, Handover, handover_id)
     promise = await load_part(session, Promise, handover_id, promise_id)
     handover.require_lead(caller)

@@ -11,9 +11,6 @@ from services.handover.domain.handover import Handover, Move, State, moves_from
 from services.handover.domain.log import LogEntry, unresolved_changes
 from services.handover.domain.promise import Promise, PromiseState, ReadBack, promise_moves_from
 
-# A promise without an outcome: one more was made during delivery, or the lead has not looked back yet.
-_OPEN = frozenset({PromiseState.offered, PromiseState.accepted, PromiseState.conditional})
-
 
 @dataclass(frozen=True, slots=True)
 class Reviewed:
@@ -49,7 +46,7 @@ def require_readable_back(handover: Handover, promise: Promise) -> None:
             state=handover.state,
             allowed=moves_from(handover.state),
         )
-    if promise.state is not PromiseState.offered:
+    if promise.state not in (PromiseState.offered, PromiseState.declined):
         raise IllegalMove(
             "The promise is {state} since the handover was accepted: supersede it.",
             state=promise.state,
@@ -93,14 +90,14 @@ def _is_overtaken(promise: Promise, changes: Sequence[LogEntry]) -> bool:
 
 
 def against_completion(promises: Iterable[Promise]) -> list[Obstacle]:
-    """The promises of which nobody has said yet what became of them."""
+    """The promises of which nobody has said yet what became of them; declining one leaves it open."""
     return [
         Obstacle(
             promise,
             FieldError(f"/promises/{promise.id}", "It is neither kept, broken nor released."),
         )
         for promise in promises
-        if promise.state in _OPEN
+        if promise.is_live
     ]
 
 
@@ -108,9 +105,8 @@ def require_no(obstacles: Sequence[Obstacle]) -> None:
     """Refuse with `Conflict` that names each promise in the way, and the first one by its words."""
     if obstacles:
         raise Conflict(
-            "{count} promises stand in the way, the first: {statement}",
+            "These promises stand in the way, first of all: {statement}",
             errors=[obstacle.error for obstacle in obstacles],
-            count=len(obstacles),
             statement=obstacles[0].promise.statement,
         )
 

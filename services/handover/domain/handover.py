@@ -85,7 +85,10 @@ MOVES: Mapping[Move, tuple[frozenset[State], State]] = {
 WRITABLE = frozenset({State.draft, State.returned})
 # What goes on changing after submission, since the world does.
 LIVE_FIELDS = frozenset({"risk", "is_won", "stage_raw"})
+# While the lead answers for what was promised.
+TAKEN_OVER = frozenset({State.accepted, State.in_delivery})
 ENDED = frozenset({State.completed, State.cancelled})
+_WITHOUT_A_LEAD = frozenset({State.draft, State.submitted, State.cancelled})
 
 
 def moves_from(state: State) -> list[Move]:
@@ -168,6 +171,8 @@ class Handover(Row, table=True):
         """Refuse anyone but the delivery lead."""
         if self.is_sold_by(caller):
             raise Forbidden("The seller cannot take over their own handover.")
+        if self.delivery_lead_id is None:
+            raise Forbidden("No delivery lead is named yet. Claim it first.")
         if not self.is_led_by(caller):
             raise Forbidden("This is for the delivery lead of the handover.")
 
@@ -243,7 +248,12 @@ class Handover(Row, table=True):
                 "The plan ends before it starts.",
                 errors=[FieldError("/planned_end", "It must not lie before planned_start.")],
             )
-        if self.delivery_lead_id == self.seller_id:
+        if self.delivery_lead_id is None and self.state not in _WITHOUT_A_LEAD:
+            raise Invalid(
+                "Once it was claimed, a handover keeps a delivery lead.",
+                errors=[FieldError("/delivery_lead_id", "Name another lead instead of none.")],
+            )
+        if self.delivery_lead_id is not None and self.delivery_lead_id == self.seller_id:
             raise Invalid(
                 "The lead cannot be the seller.",
                 errors=[FieldError("/delivery_lead_id", "Name somebody else than the seller.")],

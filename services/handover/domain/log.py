@@ -13,8 +13,11 @@ from sqlalchemy import CheckConstraint, DateTime, Index, Text, Uuid
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field
 
+from services.chassis.caller import Caller, Role
+from services.chassis.errors import Forbidden
 from services.chassis.tables import refers_to, text_enum
 from services.handover.domain.base import SCHEMA, Row
+from services.handover.domain.handover import Handover
 
 
 class LogKind(StrEnum):
@@ -60,6 +63,19 @@ class LogEntry(Row, table=True):
     links: list[str] = Field(default_factory=list, sa_type=ARRAY(Text))
     affects: list[UUID] = Field(default_factory=list, sa_type=ARRAY(Uuid))
     corrects: UUID | None = None
+
+
+def require_corrector(entry: LogEntry, handover: Handover, caller: Caller) -> None:
+    """Refuse a correction of a change by somebody for whom it only stands in the way."""
+    if (
+        entry.kind is LogKind.change
+        and entry.author_id != caller.person_id
+        and not handover.is_sold_by(caller)
+        and not caller.has(Role.manager)
+    ):
+        raise Forbidden(
+            "A change is corrected by whoever told of it, the seller of the handover, or a manager."
+        )
 
 
 def unresolved_changes(entries: Iterable[LogEntry]) -> list[LogEntry]:

@@ -79,6 +79,8 @@ S = PromiseState
 # Still binding somebody, or waiting for a stance.
 LIVE = frozenset({S.offered, S.accepted, S.conditional, S.declined})
 BINDING = frozenset({S.accepted, S.conditional})
+# What the lead reads back; a change of anything else leaves the promise the same.
+WORDS = frozenset({"statement", "kind", "channel", "due_on", "done_when"})
 # From where a move exists, and where it leads.
 MOVES: Mapping[PromiseMove, tuple[frozenset[PromiseState], PromiseState]] = {
     PromiseMove.accept: (LIVE, S.accepted),
@@ -179,12 +181,16 @@ class Promise(Row, table=True):
 
     # --- verbs
 
-    def reword(self, changes: Mapping[str, Any], now: datetime) -> None:
-        """Change it while it is still the seller's: whoever read it back did not read this."""
-        self._move(PromiseMove.reword)
+    def reword(self, changes: Mapping[str, Any], now: datetime) -> bool:
+        """Change it while it is still the seller's; whether it has other words now, which nobody has read back."""
+        self.require_move(PromiseMove.reword)
+        reworded = any(changes[name] != getattr(self, name) for name in WORDS & changes.keys())
         for name, value in changes.items():
             setattr(self, name, value)
-        self.worded_at = now
+        if reworded:
+            self._move(PromiseMove.reword)
+            self.worded_at = now
+        return reworded
 
     def take_stance(self, stance: Stance) -> None:
         """The lead read it back."""

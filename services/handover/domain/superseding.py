@@ -10,14 +10,17 @@ from services.chassis.caller import Caller
 from services.chassis.database import organization_of
 from services.chassis.errors import Conflict, FieldError, Frozen, Invalid, NotFound
 from services.handover.domain.contents import load_part
-from services.handover.domain.handover import ENDED, WRITABLE, Handover
+from services.handover.domain.handover import ENDED, TAKEN_OVER, Handover
 from services.handover.domain.log import LogEntry
 from services.handover.domain.promise import Promise, ReadBack
 
 
 def require_offerable(handover: Handover, caller: Caller, supersedes: UUID | None) -> None:
-    """Refuse a new promise of somebody who may not make it, or at a time when only superseding is left."""
-    if not (supersedes and handover.is_led_by(caller) and handover.state not in WRITABLE):
+    """Refuse a new promise of somebody who may not make it, or at a time when only superseding is left.
+
+    Before acceptance the lead says what they make of a promise, and does not write it.
+    """
+    if not (supersedes and handover.is_led_by(caller) and handover.state in TAKEN_OVER | ENDED):
         handover.require_seller_or_manager(caller)
     if supersedes is None:
         handover.require_writable()
@@ -28,8 +31,13 @@ def require_offerable(handover: Handover, caller: Caller, supersedes: UUID | Non
         )
 
 
-async def supersede(session: AsyncSession, promise: Promise, now: datetime) -> Promise:
-    """Let `promise` take the place of the one that it names, whose read-back is void from now on."""
+async def supersede(
+    session: AsyncSession, handover: Handover, promise: Promise, now: datetime
+) -> Promise:
+    """Let `promise` take the place of the one that it names, whose read-back is void from now on.
+
+    Once the handover was accepted, every live promise goes back to one that was taken on: it takes the customer's consent.
+    """
     assert promise.supersedes is not None  # asked for
     try:
         replaced = await load_part(session, Promise, promise.handover_id, promise.supersedes)
@@ -39,6 +47,11 @@ async def supersede(session: AsyncSession, promise: Promise, now: datetime) -> P
             errors=[FieldError("/supersedes", "There is no such thing in this handover.")],
         ) from error
     replaced.supersede()
+    if handover.state in TAKEN_OVER and not promise.evidence:
+        raise Invalid(
+            "After acceptance a promise changes only with the customer's consent.",
+            errors=[FieldError("/evidence", "Name the log entry that holds their consent.")],
+        )
     await void_read_back(session, replaced.id, now)
     return replaced
 

@@ -158,6 +158,14 @@ async def test_the_stance_of_an_earlier_lead_does_not_count(firm: Firm):
     await move(other, handover, "acceptance")
 
 
+_DENIAL = {
+    "at": "2026-11-02T10:00:00+01:00",
+    "kind": "note",
+    "phase": "before",
+    "text": "Never mind.",
+}
+
+
 async def test_a_change_told_after_a_promise_must_be_resolved_first(firm: Firm):
     handover = await in_review(firm)
     [one] = await promises_of(firm, handover)
@@ -167,8 +175,38 @@ async def test_a_change_told_after_a_promise_must_be_resolved_first(firm: Firm):
     )
     refused = await firm.lead.post(f"/v1/handovers/{handover['id']}/acceptance")
     assert refused.status_code == 409
+    for person in (firm.lead, firm.trainer):
+        denied = await person.post(
+            f"/v1/handovers/{handover['id']}/log", {**_DENIAL, "corrects": change["id"]}
+        )
+        assert denied.status_code == 403
     await logged(firm.seller, handover, text="No, it stays at 42.", corrects=change["id"])
     await move(firm.lead, handover, "acceptance")
+
+
+@pytest.mark.parametrize("who", ["learner", "manager"])
+async def test_a_change_is_corrected_by_its_author_or_a_manager_too(firm: Firm, who: str):
+    handover = await in_review(firm)
+    change = await logged(firm.learner, handover, kind="change")
+    await logged(getattr(firm, who), handover, corrects=change["id"])
+
+
+async def test_a_returned_handover_keeps_a_lead(firm: Firm):
+    handover = await in_review(firm)
+    await move(firm.lead, handover, "return", {"gaps": [{"what": "amount", "why": "Which?"}]})
+    refused = await firm.seller.patch(f"/v1/handovers/{handover['id']}", {"delivery_lead_id": None})
+    assert refused.status_code == 422
+    [error] = refused.json()["errors"]
+    assert error["pointer"] == "/delivery_lead_id"
+    assert "constraint" not in refused.text
+
+
+async def test_who_would_accept_before_anyone_has_claimed_is_told_to_claim(firm: Firm):
+    handover = await complete_draft(firm)
+    await move(firm.seller, handover, "submission")
+    refused = await firm.lead.post(f"/v1/handovers/{handover['id']}/acceptance")
+    assert refused.status_code == 403
+    assert refused.json()["detail"].endswith("Claim it first.")
 
 
 async def test_superseding_resolves_a_change(firm: Firm):

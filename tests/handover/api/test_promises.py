@@ -104,10 +104,75 @@ async def test_after_submission_a_promise_is_superseded_and_the_read_back_is_voi
     assert (await read_back(firm.lead, old)).status_code == 409
 
 
+async def consent_to(firm: Firm, handover: dict[str, Any]) -> list[str]:
+    """The log entry that holds the customer's consent."""
+    return [(await logged(firm.seller, handover, kind="decision", phase="during"))["id"]]
+
+
+async def test_before_acceptance_the_lead_supersedes_nothing(firm: Firm):
+    handover = await in_review(firm)
+    old = await only_promise(firm, handover)
+    path = f"/v1/handovers/{handover['id']}/promises"
+    body = {**_words(old), "supersedes": old["id"]}
+    assert (await firm.lead.post(path, body)).status_code == 403
+    made(await firm.manager.post(path, body))
+
+
+@pytest.mark.parametrize("who", ["lead", "seller", "manager"])
+async def test_after_acceptance_superseding_takes_the_customers_consent(firm: Firm, who: str):
+    handover, other = await accepted(firm), await accepted(firm)
+    old = await only_promise(firm, handover)
+    path = f"/v1/handovers/{handover['id']}/promises"
+    body = {**_words(old), "supersedes": old["id"]}
+    elsewhere = await consent_to(firm, other)
+    for evidence, pointer in (([], "/evidence"), (elsewhere, "/evidence/0")):
+        refused = await getattr(firm, who).post(path, {**body, "evidence": evidence})
+        assert refused.status_code == 422
+        assert refused.json()["errors"][0]["pointer"] == pointer
+    body["evidence"] = await consent_to(firm, handover)
+    made(await getattr(firm, who).post(path, body))
+
+
+async def test_a_declined_promise_stands_in_the_way_of_completion_until_it_is_taken_on(firm: Firm):
+    handover = await in_delivery(firm)
+    old = await only_promise(firm, handover)
+    evidence = await consent_to(firm, handover)
+    new = await promise(firm, handover, by=firm.lead, supersedes=old["id"], evidence=evidence)
+    made(await read_back(firm.lead, new, "decline"))
+    path = f"/v1/handovers/{handover['id']}"
+    refused = await firm.lead.post(f"{path}/completion")
+    assert refused.status_code == 409
+    assert refused.json()["errors"][0]["pointer"] == f"/promises/{new['id']}"
+    body = {**_words(new), "supersedes": new["id"]}
+    assert (await firm.lead.post(f"{path}/promises", body)).status_code == 422
+    made(await read_back(firm.lead, new))
+    made(await firm.lead.post(f"/v1/promises/{new['id']}/outcome", {"state": "kept"}), 200)
+    await move(firm.lead, handover, "completion")
+
+
+async def test_a_patch_that_changes_no_words_leaves_the_read_back_alone(firm: Firm):
+    handover = await in_review(firm)
+    one = await only_promise(firm, handover)
+    made(await read_back(firm.lead, one))
+    gap = {"what": "amount", "why": "In which currency?"}
+    await move(firm.lead, handover, "return", {"gaps": [gap]})
+    path = f"/v1/handovers/{handover['id']}/promises/{one['id']}"
+    before = made(await firm.seller.get(path), 200)
+    for nothing in ({}, {name: before[name] for name in ("statement", "kind", "due_on")}):
+        assert made(await firm.seller.patch(path, nothing), 200) == before
+    beside = made(await firm.seller.patch(path, {"customer_validated": True}), 200)
+    assert (beside["state"], beside["version"]) == ("accepted", before["version"] + 1)
+    [standing] = made(await firm.seller.get(f"{path}/read-backs"), 200)["items"]
+    assert standing["voided_at"] is None
+    told = made(await firm.seller.get("/v1/events", type="promise.changed"), 200)["items"]
+    assert len(told) == 1
+
+
 async def test_the_lead_supersedes_in_delivery_and_reads_back_what_is_new(firm: Firm):
     handover = await in_delivery(firm)
     old = await only_promise(firm, handover)
-    new = await promise(firm, handover, by=firm.lead, supersedes=old["id"])
+    evidence = await consent_to(firm, handover)
+    new = await promise(firm, handover, by=firm.lead, supersedes=old["id"], evidence=evidence)
     assert (await firm.lead.post(f"/v1/handovers/{handover['id']}/completion")).status_code == 409
     kept = {"state": "kept"}
     assert (await firm.lead.post(f"/v1/promises/{new['id']}/outcome", kept)).status_code == 409

@@ -92,7 +92,12 @@ def test_an_entry_of_another_kind_is_none():
 
 @pytest.mark.parametrize("state", list(PromiseState))
 def test_completion_waits_for_what_became_of_every_promise(state: PromiseState):
-    waits = state in {PromiseState.offered, PromiseState.accepted, PromiseState.conditional}
+    waits = state in {
+        PromiseState.offered,
+        PromiseState.accepted,
+        PromiseState.conditional,
+        PromiseState.declined,
+    }
     assert bool(against_completion([a_promise(state)])) is waits
 
 
@@ -106,11 +111,12 @@ def test_the_refusal_names_every_promise_and_says_the_first():
 
 
 @pytest.mark.parametrize("state", list(State))
-def test_promises_are_read_back_in_review_and_later_only_when_offered_anew(state: State):
+def test_promises_are_read_back_in_review_and_later_only_what_nobody_took_on(state: State):
     handover = Handover(state=state, delivery_lead_id=LEAD)
     offered, accepted = a_promise(PromiseState.offered), a_promise(PromiseState.accepted)
     for promise, states in (
         (offered, {State.in_review, State.accepted, State.in_delivery}),
+        (a_promise(PromiseState.declined), {State.in_review, State.accepted, State.in_delivery}),
         (accepted, {State.in_review}),
     ):
         if state in states:
