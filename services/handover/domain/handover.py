@@ -253,7 +253,7 @@ class Handover(Row, table=True):
                 "Once it was claimed, a handover keeps a delivery lead.",
                 errors=[FieldError("/delivery_lead_id", "Name another lead instead of none.")],
             )
-        if self.delivery_lead_id is not None and self.delivery_lead_id == self.seller_id:
+        if self.delivery_lead_id == self.seller_id:
             raise Invalid(
                 "The lead cannot be the seller.",
                 errors=[FieldError("/delivery_lead_id", "Name somebody else than the seller.")],
