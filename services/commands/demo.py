@@ -27,10 +27,24 @@ def demo(
         asyncio.run(installation.make_current())
         keys = filled(installation)
     address = address_of(settings.host, settings.port)
+    if not _is_served(address):
+        note(
+            f"The data directory is {settings.data_dir}. Nothing answers at {address} yet: "
+            "start it with `make run` or `stafett serve`."
+        )
     if as_json:
         put_json({"address": address, **keys.as_json()})
     else:
         say(invitation(address, keys))
+
+
+def _is_served(address: str) -> bool:
+    import httpx
+
+    try:
+        return httpx.get(f"{address}/health/live", timeout=3, trust_env=False).is_success
+    except httpx.HTTPError:
+        return False
 
 
 def filled(installation: "Installation") -> "DemoKeys":

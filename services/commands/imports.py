@@ -41,7 +41,10 @@ def import_deals(
     ] = None,
     mapping: Annotated[
         str | None,
-        typer.Option(help="Which column is which field: JSON, or a file that holds it."),
+        typer.Option(
+            help="Of a csv: which field is in which column, as JSON or a file that holds it: "
+            '\'{"external_id": "No", "title": "Deal", "customer_name": "Customer"}\'.'
+        ),
     ] = None,
     currency: Annotated[
         str | None,
@@ -50,7 +53,11 @@ def import_deals(
         ),
     ] = None,
     engagement_type: Annotated[
-        str | None, typer.Option(help="How these customers buy, as fixed_price.")
+        str | None,
+        typer.Option(
+            help="How these customers buy: fixed_price (the default), time_and_material, retainer, "
+            "secondment or product."
+        ),
     ] = None,
     decimal_mark: Annotated[
         str | None, typer.Option(help="In amounts of a csv: . (the default) or ,")

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import MISSING, dataclass, field, fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, ClassVar
@@ -65,6 +65,9 @@ class Wanted:
     keyholder: ClassVar[str]
     rows_at_once: ClassVar[int]
 
+    def check(self) -> None:
+        """Refuse what can be seen to be wrong before anybody is asked; raises Told."""
+
     async def form(self, client: httpx.AsyncClient) -> tuple[dict[str, str], dict[str, bytes]]:
         """The fields and the further files that go with every part."""
         return {}, {}
@@ -96,9 +99,23 @@ class Deals(Wanted):
     keyholder: ClassVar[str] = "seller"
     rows_at_once: ClassVar[int] = ROWS
 
+    def check(self) -> None:
+        if self.mapping is None and (self.source or self._source()) == "csv":
+            from services.handover.domain.deal_file import DealColumns
+
+            needed = [field.name for field in fields(DealColumns) if field.default is MISSING]
+            further = [field.name for field in fields(DealColumns) if field.default is not MISSING]
+            raise Told(
+                "This is no export of Salesforce's Opportunity, so --mapping has to say which "
+                "field is in which column of the file:\n"
+                '  --mapping \'{"external_id": "No", "title": "Deal", '
+                '"customer_name": "Customer"}\'\n'
+                f"Needed: {', '.join(needed)}.\nFurther: {', '.join(further)}."
+            )
+
     async def form(self, client: httpx.AsyncClient) -> tuple[dict[str, str], dict[str, bytes]]:
         source = self.source or self._source()
-        fields = {
+        said = {
             "source": source,
             "mapping": self.mapping,
             "default_currency": self.currency or await _usual_currency(client),
@@ -108,7 +125,7 @@ class Deals(Wanted):
         }
         accounts = self.accounts or (self._beside() if source == "salesforce" else None)
         files = {} if accounts is None else {"accounts": accounts.read_bytes()}
-        return {name: value for name, value in fields.items() if value is not None}, files
+        return {name: value for name, value in said.items() if value is not None}, files
 
     def _beside(self) -> Path | None:
         """Salesforce's export puts the accounts into the same folder, under this name."""
@@ -151,9 +168,10 @@ async def run(
     settings: Settings, wanted: Wanted, organization: str | None, *, dry_run: bool
 ) -> Imported:
     """Import the file; raises Told where it cannot be done."""
+    wanted.check()
     parts = parts_of(wanted.file.read_bytes(), wanted.rows_at_once)
     async with _client(settings, wanted, organization) as client:
-        fields, files = await wanted.form(client)
+        form, files = await wanted.form(client)
         imported = Imported(dry_run)
         from rich.progress import Progress
 
@@ -162,7 +180,7 @@ async def run(
             task = progress.add_task(wanted.file.name, total=sum(part.rows for part in parts))
             for part in parts:
                 body = {"file": part.content, **files}
-                answer = await send_part(client, wanted.path, fields, body, dry_run=dry_run)
+                answer = await send_part(client, wanted.path, form, body, dry_run=dry_run)
                 if not answer.is_success:
                     done = "".join(f" {n} {what}." for what, n in imported.counts.items() if n)
                     before = f"\nBefore that:{done}" if done else ""
@@ -291,6 +309,7 @@ def _in_organization(id_or_name: str) -> Callable[[Any, Wanted], Any]:
                 raise Told(f"Nobody in {id_or_name} has the role that it takes: {needed}.")
             note(f"As {who['name']} <{who['email']}>.")
             ends = datetime.now(UTC) + timedelta(hours=1)
-            return await issue_key(database, id, who["email"], "stafett import", expires_at=ends)
+            issued = await issue_key(database, id, who["email"], "stafett import", expires_at=ends)
+            return issued.key
 
     return find

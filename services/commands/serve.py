@@ -16,6 +16,13 @@ if TYPE_CHECKING:
     from services.chassis.settings import Settings
     from services.installation import Installation
 
+# Whose feeds each service follows, or to whom it passes requests on.
+NEIGHBOURS = {
+    "gateway": ("handover", "onboarding"),
+    "handover": ("gateway", "onboarding"),
+    "onboarding": ("gateway",),
+}
+
 Host = Annotated[str | None, typer.Option(help="Address to listen on, instead of STAFETT_HOST.")]
 Port = Annotated[
     int | None, typer.Option(min=0, max=65535, help="Port, instead of STAFETT_PORT; 0: any free.")
@@ -80,6 +87,8 @@ def serve(
     from services.serving import end_on_signals, listen, serve_one
 
     end_on_signals()
+    if service is not None:
+        _warn_of_unknown_neighbours(service, settings)
     with listen(settings) as bound:
         address = address_of(*bound.getsockname()[:2])
         if service is None:
@@ -98,6 +107,19 @@ def serve(
             )
         finally:
             installation.close()
+
+
+def _warn_of_unknown_neighbours(service: str, settings: "Settings") -> None:
+    unknown = [other for other in NEIGHBOURS[service] if not settings.urls_of(other)]
+    if not unknown:
+        return
+    names = " and ".join(f"STAFETT_{other.upper()}_URLS" for other in unknown)
+    those = "their addresses" if len(unknown) > 1 else "its addresses"
+    note(
+        f"Warning: {service} needs {' and '.join(unknown)}, and nobody said where: set {names} to "
+        f"{those} (comma separated). What needs them fails until then. Without the name of a "
+        "service, `stafett serve` runs all of them in one process."
+    )
 
 
 def _serve_all(settings: "Settings", bound: "socket", address: str, *, demo: bool) -> None:

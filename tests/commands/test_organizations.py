@@ -1,16 +1,23 @@
 """The commands that an operator types before anybody can be let in."""
 
 import json
+import re
+import socket
 from collections.abc import Callable
+from dataclasses import fields
+from importlib import import_module
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from services.cli import app
+from services.commands.serve import NEIGHBOURS
 from services.gateway.domain.api_key import PresentedKey
+from services.handover.domain.deal_file import DealColumns
+from services.handover.domain.handover import EngagementType
 from services.installation import Installation, plain_address
 
 Type = Callable[..., Result]
@@ -29,10 +36,11 @@ def type_(installation: Installation, monkeypatch: pytest.MonkeyPatch) -> Type:
     return typed
 
 
-def found(type_: Type, name: str) -> dict[str, Any]:
+def found(type_: Type, name: str, *options: str) -> dict[str, Any]:
     result = type_(
         *("organizations", "create", name, "--admin-name", "Åse Admin"),
         *("--admin-email", "ase@nord.example", "--locale", "nb-NO", "--json"),
+        *options,
     )
     assert result.exit_code == 0, result.output
     told: dict[str, Any] = json.loads(result.stdout)
@@ -51,6 +59,7 @@ def test_a_key_is_made_for_a_person_of_an_organization_that_is_named(type_: Type
     for named in (name.upper(), organization):
         result = type_(*words, "--organization", named, "--expires-in-days", "3", "--json")
         told = json.loads(result.stdout)
+        assert UUID(told["id"]) == PresentedKey.parse(told["key"]).id
         assert told["organization_id"] == organization
         assert told["scopes"] == ["read"]
         assert told["expires_at"]
@@ -77,9 +86,21 @@ def test_a_key_for_nobody_is_refused_in_plain_words(
     assert "Traceback" not in result.output
 
 
+def test_a_name_that_is_taken_is_refused(type_: Type) -> None:
+    name = f"Vest {uuid4()}"
+    organization = found(type_, name)["organization_id"]
+    result = type_(
+        *("organizations", "create", name.upper(), "--admin-name", "Åse Admin"),
+        *("--admin-email", "ase@nord.example"),
+    )
+    assert result.exit_code == 1
+    assert organization in result.stderr
+    assert "--again" in result.stderr
+
+
 def test_two_organizations_of_one_name_are_told_apart_by_id(type_: Type) -> None:
     name = f"Tvilling {uuid4()}"
-    ids = [found(type_, name)["organization_id"] for _ in range(2)]
+    ids = [found(type_, name, *again)["organization_id"] for again in ((), ("--again",))]
     result = type_(
         *("keys", "create", "--organization", name, "--email", "ase@nord.example"),
         *("--name", "CRM"),
@@ -136,6 +157,46 @@ def test_the_document_is_written_without_a_database(
     document = json.loads(file.read_text())
     assert document["openapi"].startswith("3.1")
     assert {"/v1/people", "/v1/handovers", "/v1/courses"} <= set(document["paths"])
+
+
+def test_a_service_apart_says_which_addresses_it_was_not_told(
+    type_: Type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STAFETT_HANDOVER_URLS", "http://127.0.0.1:8001")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        for service, missing in (
+            ("gateway", {"ONBOARDING"}),
+            ("handover", {"GATEWAY", "ONBOARDING"}),
+            ("onboarding", {"GATEWAY"}),
+        ):
+            said = type_("serve", service, "--port", port).stderr
+            assert set(re.findall(r"STAFETT_(\w+)_URLS", said)) == missing
+
+
+def test_the_addresses_that_a_service_needs_are_of_those_it_follows() -> None:
+    for service in ("handover", "onboarding"):
+        listeners = import_module(f"services.{service}.listeners")
+        assert set(NEIGHBOURS[service]) == set(listeners.FOLLOWS)
+
+
+def test_deals_of_any_file_need_a_mapping_and_are_told_its_fields(
+    type_: Type, tmp_path: Path
+) -> None:
+    file = tmp_path / "deals.csv"
+    file.write_text("No,Deal,Customer\n1,Porten,Havnen\n")
+    result = type_("import", "deals", str(file))
+    assert result.exit_code == 1
+    assert "--mapping" in result.stderr
+    assert all(field.name in result.stderr for field in fields(DealColumns))
+
+
+def test_the_help_lists_every_engagement_type(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    said = CliRunner().invoke(app, ["import", "deals", "--help"]).output
+    assert all(kind.value in said for kind in EngagementType)
 
 
 def test_an_unknown_service_is_refused(type_: Type) -> None:
