@@ -50,24 +50,21 @@ def _sensible(when: date) -> date:
     return when
 
 
-_DAY_FIRST = re.compile(r"\d{4}-\d\d-\d\d")
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_AMOUNT = re.compile(r"[0-9]{1,11}(\.[0-9]{1,4})?")
 
 
 def _written_as_day(value: Any) -> Any:
-    # Pydantic takes numbers for seconds since 1970, also those that stand in a text.
-    if not isinstance(value, date) and not _begins_with_day(value):
+    # Pydantic takes a moment for a day, in whatever offset it is written, and numbers for seconds since 1970.
+    if not isinstance(value, date) and not (isinstance(value, str) and _DAY.fullmatch(value)):
         raise Unfit("It must be a date such as 2026-11-22.")
     return value
 
 
 def _written_as_moment(value: Any) -> Any:
-    if not isinstance(value, datetime) and not _begins_with_day(value):
+    if not isinstance(value, datetime) and not (isinstance(value, str) and _DAY.match(value)):
         raise Unfit("It must be a moment such as 2026-11-22T09:00:00+01:00.")
     return value
-
-
-def _begins_with_day(value: Any) -> bool:
-    return isinstance(value, str) and _DAY_FIRST.match(value) is not None
 
 
 # RFC 3339 with an offset on the way in, UTC on the way out.
@@ -92,6 +89,13 @@ def _currency(code: str) -> str:
     return code
 
 
+def _written_as_amount(value: Any) -> Any:
+    # Python reads more as a number than others do: 1_000, 1e3, +5, digits of other scripts.
+    if isinstance(value, Decimal) or (isinstance(value, str) and _AMOUNT.fullmatch(value)):
+        return value
+    raise Unfit('Write the amount in digits, with a point before the decimals: "1250.00".')
+
+
 class Money(BaseModel):
     """An amount in a currency: `{"amount": "1250.00", "currency": "NOK"}`."""
 
@@ -99,6 +103,7 @@ class Money(BaseModel):
 
     amount: Annotated[
         Decimal,
+        BeforeValidator(_written_as_amount),
         Field(ge=0, max_digits=15, decimal_places=4),
         PlainSerializer(str, return_type=str),
         WithJsonSchema(

@@ -44,6 +44,14 @@ async def test_an_unknown_query_parameter_is_refused_with_every_method(
     assert_problem(answer, 422)
 
 
+@pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", ""])
+async def test_json_under_another_name_is_told_its_name(firm: Firm, content_type: str) -> None:
+    body = assert_problem(await send(firm.admin, b'{"name": "Drift"}', content_type), 422)
+    assert body["errors"] == [
+        {"in": "body", "pointer": "", "detail": "Send it as Content-Type: application/json."}
+    ]
+
+
 async def test_an_unknown_field_is_refused_by_pointer(firm: Firm) -> None:
     body = assert_problem(await firm.admin.post("/v1/teams", {"name": "Drift", "a/b~c": 1}), 422)
     assert body["errors"] == [

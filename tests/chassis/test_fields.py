@@ -25,6 +25,39 @@ def test_a_number_is_no_day(value: Any) -> None:
     assert not takes(Day, value)
 
 
+@pytest.mark.parametrize("rest", ["T00:00:00", "T00:00:00+02:00", "T00:00:00Z", " ", "\n", "T"])
+def test_a_moment_is_no_day(rest: str) -> None:
+    assert not takes(Day, f"2026-11-22{rest}")
+
+
+@pytest.mark.parametrize(
+    "amount",
+    [
+        "1_000",
+        "1e3",
+        "+5",
+        " 5 ",
+        "5\n",
+        "\u0661\u0662",
+        "-0",
+        ".5",
+        "5.",
+        "",
+        "1,5",
+        "NaN",
+        "1" * 12,
+        [0, [1], 0],
+    ],
+)
+def test_an_amount_is_written_in_plain_digits(amount: Any) -> None:
+    assert not takes(Money, {"amount": amount, "currency": "NOK"})
+
+
+@pytest.mark.parametrize("amount", ["0", "0.5", "00012", "1250.0000", "9" * 11])
+def test_an_amount_has_up_to_eleven_digits_and_four_decimals(amount: str) -> None:
+    assert takes(Money, {"amount": amount, "currency": "NOK"})
+
+
 def test_a_moment_says_its_offset() -> None:
     assert takes(Moment, "2026-11-22T09:00:00+01:00")
     assert takes(Moment, "2026-11-22T08:00:00Z")
