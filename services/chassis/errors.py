@@ -131,6 +131,7 @@ class InProgress(Conflict):
     slug = "in-progress"
     title = "Being carried out"
     explanation = "The same Idempotency-Key is being worked on at this moment. Ask again shortly."
+    retry_after: ClassVar[int] = 1
 
 
 class Invalid(DomainError):

@@ -110,7 +110,7 @@ class FeedFollower:
                 log.warning(
                     "feed_not_followed",
                     source=self.source,
-                    error=repr(error),
+                    error=str(error) or repr(error),
                     exc_info=None if unavailable else error,
                 )
                 wait = min(wait * 2, 10.0)

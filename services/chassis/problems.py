@@ -115,7 +115,7 @@ def problem(
     sent["Content-Language"] = language
     if code == 401:
         sent["WWW-Authenticate"] = 'Bearer realm="stafett"'
-    if isinstance(error, errors.Unavailable):
+    if isinstance(error, errors.Unavailable | errors.InProgress):
         sent["Retry-After"] = str(error.retry_after)
     return Response(
         orjson.dumps(problem_body(language, code, error), default=str),

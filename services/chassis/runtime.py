@@ -76,7 +76,11 @@ class Runtime:
             ]
         urls = self.settings.urls_of(service)
         if not urls:
-            raise Unavailable("Nobody said where {service} is.", service=service)
+            raise Unavailable(
+                "Nobody said where {service} is: set {variable}.",
+                service=service,
+                variable=f"STAFETT_{service.upper()}_URLS",
+            )
         return [httpx.AsyncClient(base_url=url, timeout=timeout) for url in urls]
 
     async def close(self) -> None:

@@ -191,5 +191,9 @@ def upstream_of(runtime: Runtime, service: str) -> Upstream:
         return upstream
     urls = runtime.settings.urls_of(service)
     if not urls:
-        raise Unavailable("Nobody said where {service} is.", service=service)
+        raise Unavailable(
+            "Nobody said where {service} is: set {variable}.",
+            service=service,
+            variable=f"STAFETT_{service.upper()}_URLS",
+        )
     return Replicas(service, urls)

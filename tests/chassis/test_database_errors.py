@@ -27,6 +27,10 @@ def test_a_refusal_has_a_meaning(
     assert type(database_error(refused("x"))) is meaning
 
 
+def test_a_read_that_waits_too_long_for_a_lock_came_at_a_bad_moment() -> None:
+    assert type(database_error(asyncpg.LockNotAvailableError("x"), reading=True)) is Unavailable
+
+
 def test_a_reference_to_nothing_is_told_by_its_field_and_one_from_what_is_left_as_a_conflict() -> (
     None
 ):

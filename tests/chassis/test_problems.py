@@ -8,7 +8,7 @@ import pytest
 from services.chassis import errors
 from services.chassis.errors import DomainError
 from services.chassis.language import catalog, negotiate
-from services.chassis.problems import documented, problem_body, status_of
+from services.chassis.problems import documented, problem, problem_body, status_of
 from tests.conftest import Firm, Product
 
 
@@ -48,6 +48,24 @@ async def test_every_problem_type_is_explained_at_its_address(product: Product) 
         assert page.headers["content-type"].startswith("text/html")
         assert kind.title in page.text.replace("&#x27;", "'")
     assert (await product.client.get("/problems/error")).status_code == 404
+
+
+async def test_every_problem_type_stands_in_their_list(product: Product) -> None:
+    page = await product.client.get("/problems", headers={"Accept-Language": "nb"})
+    assert page.status_code == 200
+    assert "Hva som kan gå galt" in page.text
+    for slug in documented():
+        assert f'href="/problems/{slug}"' in page.text
+
+
+async def test_whoever_comes_without_an_address_is_shown_the_document(product: Product) -> None:
+    answer = await product.client.get("/")
+    assert (answer.status_code, answer.headers["location"]) == (307, "/docs")
+
+
+@pytest.mark.parametrize("kind", [errors.Unavailable, errors.InProgress])
+def test_what_passes_says_when_to_ask_again(kind: type[DomainError]) -> None:
+    assert problem("en", kind("Not now.")).headers["retry-after"] == "1"
 
 
 @pytest.mark.parametrize(

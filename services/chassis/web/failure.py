@@ -94,6 +94,8 @@ def _field_error(error: Mapping[str, Any], pointer: str, where: str) -> FieldErr
     """One of Pydantic's errors in our words: those of its type, or what our validator said."""
     context = error.get("ctx", {})
     said = context.get("error")
+    if where == "body" and not pointer and isinstance(error.get("input"), bytes):
+        return FieldError(pointer, "Send it as Content-Type: application/json.", where=where)
     if isinstance(said, Unfit):
         return FieldError(pointer, said.template, said.params, where=where)
     if error["type"] in _WORDS:
@@ -111,7 +113,7 @@ def _field_error(error: Mapping[str, Any], pointer: str, where: str) -> FieldErr
     )
 
 
-def database_error(caught: asyncpg.PostgresError) -> DomainError | None:
+def database_error(caught: asyncpg.PostgresError, *, reading: bool = False) -> DomainError | None:
     """What the database refused, as a domain error; None for what should not have reached it."""
     constraint = getattr(caught, "constraint_name", None) or ""
     match caught:
@@ -123,10 +125,11 @@ def database_error(caught: asyncpg.PostgresError) -> DomainError | None:
             return Invalid("A rule of the data forbids it ({constraint}).", constraint=constraint)
         case asyncpg.DataError():
             return Invalid("A value is not one that can be stored or looked for.")
-        case asyncpg.LockNotAvailableError():
+        case asyncpg.LockNotAvailableError() if not reading:
             return errors.InProgress("Somebody else is changing it right now.")
         case (
-            asyncpg.DeadlockDetectedError()
+            asyncpg.LockNotAvailableError()
+            | asyncpg.DeadlockDetectedError()
             | asyncpg.SerializationError()
             | asyncpg.QueryCanceledError()
         ):
@@ -162,7 +165,7 @@ async def _on_validation_error(request: Request, error: Exception) -> Response:
 async def _on_database_error(request: Request, error: Exception) -> Response:
     cause = driver_error(error)
     if isinstance(cause, asyncpg.PostgresError):
-        known = database_error(cause)
+        known = database_error(cause, reading=request.method == "GET")
         if known is not None:
             return problems.problem(language_of(request), known)
     if isinstance(cause, UNFIT):

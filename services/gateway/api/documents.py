@@ -5,7 +5,7 @@ import html
 import orjson
 from fastapi import Request
 from fastapi.openapi.docs import get_swagger_ui_html
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
@@ -16,6 +16,12 @@ from services.chassis.web import RuntimeDep, language_of, pages
 from services.gateway.openapi import merged
 
 router = pages()
+
+
+@router.get("/", include_in_schema=False)
+async def get_start() -> RedirectResponse:
+    """Whoever comes without an address is shown the document."""
+    return RedirectResponse("/docs")
 
 
 @router.get("/openapi.json", include_in_schema=False)
@@ -42,6 +48,22 @@ async def get_docs() -> HTMLResponse:
 router.routes.append(
     Mount("/docs/assets", StaticFiles(packages=[("fastapi_offline", "static")]), name="docs-assets")
 )
+
+
+@router.get("/problems", include_in_schema=False)
+async def list_problems(request: Request) -> HTMLResponse:
+    """Every problem type, with a link to its page."""
+    language = language_of(request)
+    title = html.escape(translate(language, "What can go wrong"))
+    entries = "".join(
+        f'<dt><a href="/problems/{slug}">{html.escape(translate(language, kind.title))}</a>'
+        f"<dd>{html.escape(translate(language, kind.explanation))}"
+        for slug, kind in sorted(documented().items())
+    )
+    return HTMLResponse(
+        f'<!doctype html><html lang="{language}"><meta charset="utf-8"><title>{title}</title>'
+        f"<h1>{title}</h1><dl>{entries}</dl></html>"
+    )
 
 
 @router.get("/problems/{slug}", include_in_schema=False)
