@@ -220,7 +220,7 @@ _TRIED = """
         AND a.curriculum_id = CAST(:curriculum_id AS uuid)
         AND a.state IN ('scheduled', 'assigned', 'in_progress', 'suspended')
     WHERE excluded.reason IS NULL
-)""".replace("CHANGED", _CHANGES)
+)""".replace("CHANGED", _CHANGES)  # nosec B608  # both are ours, written above
 
 _TOLD = """
 , answer AS (
