@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import socket
@@ -34,7 +35,7 @@ curl() {
 def story(name: str) -> str:
     found = re.search(rf"<!-- story: {name} -->\n```sh\n(.*?)```", README, re.DOTALL)
     assert found, f"the README has no story: {name}"
-    return found[1].replace(".venv/bin/", f"{COMMANDS}/")
+    return found[1].replace(".venv/bin/stafett", shlex.quote(str(COMMANDS / "stafett")))
 
 
 @dataclass(frozen=True)

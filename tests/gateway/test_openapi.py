@@ -175,7 +175,7 @@ async def test_the_browser_of_the_document_loads_nothing_from_elsewhere(product:
 
 
 async def test_nothing_else_is_served_beside_the_document(product: Product) -> None:
-    for path in ("/redoc", "/docs/assets/../../etc/passwd", "/docs/oauth2-redirect", "/"):
+    for path in ("/redoc", "/docs/assets/../../etc/passwd", "/docs/oauth2-redirect", "/anything"):
         answer = await product.client.get(path)
         assert answer.status_code == 404, path
         assert answer.headers["content-type"] == "application/problem+json"
