@@ -100,10 +100,20 @@ class Conflict(DomainError):
     explanation = "The request is sound, but not now. The detail says what stands in the way."
 
     def __init__(
-        self, template: str, /, errors: Sequence[FieldError] = (), **params: object
+        self,
+        template: str,
+        /,
+        errors: Sequence[FieldError] = (),
+        *,
+        allowed: Iterable[str] | None = None,
+        **params: object,
     ) -> None:
         super().__init__(template, **params)
         self.errors = tuple(errors)
+        self.allowed = None if allowed is None else sorted(allowed)
+
+    def members(self) -> dict[str, object]:
+        return {} if self.allowed is None else {"allowed": self.allowed}
 
 
 class IllegalMove(Conflict):
@@ -112,11 +122,7 @@ class IllegalMove(Conflict):
     explanation = "The thing is in a state from which this move does not exist; `allowed` lists the moves that do."
 
     def __init__(self, template: str, /, *, allowed: Iterable[str] = (), **params: object) -> None:
-        super().__init__(template, (), **params)
-        self.allowed = sorted(allowed)
-
-    def members(self) -> dict[str, object]:
-        return {"allowed": self.allowed}
+        super().__init__(template, (), allowed=allowed, **params)
 
 
 class Frozen(Conflict):

@@ -1,6 +1,6 @@
 """How a handover moves on: each move is a noun that is created. And how ready it is."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Literal
 from uuid import UUID
 
@@ -18,15 +18,9 @@ from services.chassis.web import CallerDep, NowDep, SessionDep, concept, found, 
 from services.handover import events
 from services.handover.api.handovers import HANDOVERS, HandoverOut
 from services.handover.domain.completeness import Item, missing_in, require_complete
-from services.handover.domain.contents import contents_of, parts_of, reviewed_of
-from services.handover.domain.guards import (
-    against_acceptance,
-    against_completion,
-    allowed_moves,
-    require_no,
-)
+from services.handover.domain.contents import contents_of
+from services.handover.domain.guards import allowed_moves, require_clear
 from services.handover.domain.handover import Gap, Handover, Move
-from services.handover.domain.promise import Promise
 
 router = concept("handovers")
 _PATH = "/handovers/{handover_id}"
@@ -69,41 +63,29 @@ class Readiness(BaseModel):
     allowed: list[Move]
 
 
-Guard = Callable[[AsyncSession, Handover], Awaitable[None]]
-
-
 async def _moved(
     session: AsyncSession,
     handover_id: UUID,
     verb: str,
-    move: Callable[[Handover], None],
-    guard: Guard | None = None,
+    make: Callable[[Handover], None],
+    move: Move | None = None,
 ) -> Response:
     """Move a handover, say so, and show it.
 
-    The guard is asked last: who may and when come before what is missing. Its refusal undoes the move.
+    The guards of `move` are asked last: who may and when come before what is missing. A refusal undoes the move.
     """
     handover = await load(session, Handover, handover_id)
-    move(handover)
-    if guard is not None:
-        await guard(session, handover)
+    origin = handover.state
+    make(handover)
+    if move is not None:
+        require_clear(move, origin, await contents_of(session, handover))
+    return await _told(session, verb, handover)
+
+
+async def _told(session: AsyncSession, verb: str, handover: Handover) -> Response:
     record(session, events.handover_moved(verb, handover, *changes(handover)))
     await session.flush()
     return found(await HANDOVERS.one(reader_of(session), handover.id))
-
-
-async def _complete_enough(session: AsyncSession, handover: Handover) -> None:
-    require_complete(await contents_of(session, handover))
-
-
-async def _read_back(session: AsyncSession, handover: Handover) -> None:
-    promises = await parts_of(session, Promise, handover.id)
-    reviewed = await reviewed_of(session, handover.id)
-    require_no(against_acceptance(handover, promises, reviewed))
-
-
-async def _looked_back_on(session: AsyncSession, handover: Handover) -> None:
-    require_no(against_completion(await parts_of(session, Promise, handover.id)))
 
 
 @router.get(_PATH + "/readiness", response_model=Readiness, summary="What is missing")
@@ -113,7 +95,6 @@ async def get_readiness(
     """The missing list of its engagement type, and the moves that the caller can make now."""
     handover = await load(session, Handover, handover_id, lock=False)
     contents = await contents_of(session, handover)
-    reviewed = await reviewed_of(session, handover_id)
     missing = missing_in(contents)
     language = language_of(request)
     body = {
@@ -128,7 +109,7 @@ async def get_readiness(
             for gap in missing
         ],
         "unknowns": len(contents.unknowns),
-        "allowed": allowed_moves(contents, reviewed, caller),
+        "allowed": allowed_moves(contents, caller),
     }
     return Response(orjson.dumps(body), media_type="application/json")
 
@@ -138,9 +119,10 @@ async def submit_handover(
     handover_id: UUID, caller: CallerDep, now: NowDep, session: SessionDep
 ) -> Response:
     """The seller, once everything on the missing list is filled in or declared unknown; else 422 with `missing`."""
-    return await _moved(
-        session, handover_id, "submitted", lambda h: h.submit(caller, now), _complete_enough
-    )
+    handover = await load(session, Handover, handover_id)
+    handover.submit(caller, now)
+    require_complete(await contents_of(session, handover))
+    return await _told(session, "submitted", handover)
 
 
 @router.post(_PATH + "/claim", response_model=HandoverOut, summary="Take it into review")
@@ -164,14 +146,14 @@ async def accept_handover(
 ) -> Response:
     """The lead, never the seller, once every live promise is read back, none is declined, and no change has overtaken one."""
     return await _moved(
-        session, handover_id, "accepted", lambda h: h.accept(caller, now), _read_back
+        session, handover_id, "accepted", lambda h: h.accept(caller, now), Move.accept
     )
 
 
 @router.post(_PATH + "/start", response_model=HandoverOut, summary="Begin to deliver")
 async def start_handover(handover_id: UUID, caller: CallerDep, session: SessionDep) -> Response:
     """The lead, once the deal is won."""
-    return await _moved(session, handover_id, "started", lambda h: h.start(caller))
+    return await _moved(session, handover_id, "started", lambda h: h.start(caller), Move.start)
 
 
 @router.post(_PATH + "/completion", response_model=HandoverOut, summary="End the delivery")
@@ -180,7 +162,7 @@ async def complete_handover(
 ) -> Response:
     """The lead, once every promise is kept, broken or released."""
     return await _moved(
-        session, handover_id, "completed", lambda h: h.complete(caller, now), _looked_back_on
+        session, handover_id, "completed", lambda h: h.complete(caller, now), Move.complete
     )
 
 

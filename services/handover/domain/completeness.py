@@ -9,12 +9,10 @@ from enum import StrEnum
 from typing import Literal
 
 from services.chassis.errors import FieldError, Invalid
-from services.handover.domain.competence import CompetenceNeed
-from services.handover.domain.handover import EngagementType, Handover
+from services.handover.domain.contents import Contents
+from services.handover.domain.handover import EngagementType
 from services.handover.domain.placeholder import is_placeholder
-from services.handover.domain.promise import Promise
-from services.handover.domain.stakeholder import DECIDING, Stakeholder
-from services.handover.domain.unknown import Unknown
+from services.handover.domain.stakeholder import DECIDING
 
 
 class Item(StrEnum):
@@ -31,17 +29,6 @@ class Item(StrEnum):
     deciding_stakeholder = "deciding_stakeholder"
     promises = "promises"
     competence_needs = "competence_needs"
-
-
-@dataclass(frozen=True, slots=True)
-class Contents:
-    """A handover with everything that was said in it."""
-
-    handover: Handover
-    promises: Sequence[Promise] = ()
-    stakeholders: Sequence[Stakeholder] = ()
-    competence_needs: Sequence[CompetenceNeed] = ()
-    unknowns: Sequence[Unknown] = ()
 
 
 @dataclass(frozen=True, slots=True)

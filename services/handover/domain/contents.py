@@ -1,24 +1,38 @@
 """Reading a handover with everything in it, for the rules that look at the whole."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.chassis.database import load, organization_of
 from services.chassis.errors import FieldError, Invalid, NotFound
 from services.handover.domain.competence import CompetenceNeed
-from services.handover.domain.completeness import Contents
-from services.handover.domain.guards import Reviewed
 from services.handover.domain.handover import Handover
-from services.handover.domain.log import LogEntry
+from services.handover.domain.log import LogEntry, LogKind, unresolved_changes
 from services.handover.domain.promise import Promise, ReadBack
 from services.handover.domain.stakeholder import Stakeholder
 from services.handover.domain.unknown import Unknown
 
 Part = TypeVar("Part", Stakeholder, Promise, ReadBack, LogEntry, Unknown, CompetenceNeed)
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """A handover with everything in it that the missing list and the guards look at."""
+
+    handover: Handover
+    promises: Sequence[Promise] = ()
+    stakeholders: Sequence[Stakeholder] = ()
+    competence_needs: Sequence[CompetenceNeed] = ()
+    unknowns: Sequence[Unknown] = ()
+    read_backs: Sequence[ReadBack] = ()
+    """Those that stand: of the words that the promises have now."""
+    changes: Sequence[LogEntry] = ()
+    """What the log tells of changes that nobody has corrected."""
 
 
 async def load_part(session: AsyncSession, table: type[Part], handover_id: UUID, id: UUID) -> Part:
@@ -79,18 +93,28 @@ def _numbered(pointer: str, named: Sequence[UUID]) -> dict[str, UUID]:
 
 
 async def contents_of(session: AsyncSession, handover: Handover) -> Contents:
-    """Everything that was said in a handover."""
+    """The handover as it stands in this transaction."""
+    read_backs = await parts_of(session, ReadBack, handover.id)
     return Contents(
         handover,
         promises=await parts_of(session, Promise, handover.id),
         stakeholders=await parts_of(session, Stakeholder, handover.id),
         competence_needs=await parts_of(session, CompetenceNeed, handover.id),
         unknowns=await parts_of(session, Unknown, handover.id),
+        read_backs=[read_back for read_back in read_backs if read_back.voided_at is None],
+        changes=await _changes_of(session, handover.id),
     )
 
 
-async def reviewed_of(session: AsyncSession, handover_id: UUID) -> Reviewed:
-    """What the review of a handover has come to."""
-    read_backs = await parts_of(session, ReadBack, handover_id)
-    standing = [read_back for read_back in read_backs if read_back.voided_at is None]
-    return Reviewed.of(standing, await parts_of(session, LogEntry, handover_id))
+async def _changes_of(session: AsyncSession, handover_id: UUID) -> Sequence[LogEntry]:
+    columns = LogEntry.__table__.c  # type: ignore[attr-defined]
+    told = await session.scalars(
+        select(LogEntry)
+        .where(
+            columns.organization_id == organization_of(session),
+            columns.handover_id == handover_id,
+            or_(columns.kind == LogKind.change, columns.corrects.is_not(None)),
+        )
+        .order_by(columns.id)
+    )
+    return unresolved_changes(told)

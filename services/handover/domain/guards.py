@@ -1,39 +1,28 @@
-"""What stands in the way of a move, as far as promises and the log say it."""
+"""What stands in the way of a move: each guard looks at the whole handover and names what it finds.
 
-from collections.abc import Iterable, Mapping, Sequence
+Submission has the missing list instead (completeness.py).
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from uuid import UUID
 
 from services.chassis.caller import Caller
 from services.chassis.errors import Conflict, FieldError, Forbidden, IllegalMove
-from services.handover.domain.completeness import Contents, missing_in
+from services.handover.domain.completeness import missing_in
+from services.handover.domain.contents import Contents
 from services.handover.domain.handover import Handover, Move, State, moves_from
-from services.handover.domain.log import LogEntry, unresolved_changes
-from services.handover.domain.promise import Promise, PromiseState, ReadBack, promise_moves_from
-
-
-@dataclass(frozen=True, slots=True)
-class Reviewed:
-    """What a review has come to: the standing read-backs by promise, and the changes that the log tells of."""
-
-    read_backs: Mapping[UUID, ReadBack]
-    changes: Sequence[LogEntry]
-
-    @classmethod
-    def of(cls, read_backs: Iterable[ReadBack], entries: Iterable[LogEntry]) -> "Reviewed":
-        """From the read-backs that are not void and the log."""
-        return cls(
-            {read_back.promise_id: read_back for read_back in read_backs},
-            unresolved_changes(entries),
-        )
+from services.handover.domain.promise import Promise, PromiseState, promise_moves_from
 
 
 @dataclass(frozen=True, slots=True)
 class Obstacle:
-    """A promise that forbids a move, and why."""
+    """What forbids a move: where it stands and why, and the words by which people know it."""
 
-    promise: Promise
     error: FieldError
+    words: str
+
+
+Guard = Callable[[Contents], Iterator[Obstacle]]
 
 
 def require_readable_back(handover: Handover, promise: Promise) -> None:
@@ -54,70 +43,85 @@ def require_readable_back(handover: Handover, promise: Promise) -> None:
         )
 
 
-def against_acceptance(
-    handover: Handover, promises: Iterable[Promise], reviewed: Reviewed
-) -> list[Obstacle]:
+def unready_promises(contents: Contents) -> Iterator[Obstacle]:
     """The live promises that the current lead has not read back, has declined, or that a change has overtaken."""
-    obstacles = []
-    for promise in promises:
+    lead_id = contents.handover.delivery_lead_id
+    readers = {read_back.promise_id: read_back.lead_id for read_back in contents.read_backs}
+    for promise in contents.promises:
         if not promise.is_live:
             continue
-        pointer = f"/promises/{promise.id}"
-        read_back = reviewed.read_backs.get(promise.id)
+        at = f"/promises/{promise.id}"
         if promise.state is PromiseState.declined:
-            obstacles.append(Obstacle(promise, FieldError(pointer, "It is declined.")))
-        elif read_back is None or read_back.lead_id != handover.delivery_lead_id:
-            obstacles.append(
-                Obstacle(promise, FieldError(pointer, "The delivery lead has not read it back."))
+            yield Obstacle(FieldError(at, "It is declined."), promise.statement)
+        elif lead_id is None or readers.get(promise.id) != lead_id:
+            yield Obstacle(
+                FieldError(at, "The delivery lead has not read it back."), promise.statement
             )
-        elif _is_overtaken(promise, reviewed.changes):
-            obstacles.append(
-                Obstacle(
-                    promise,
-                    FieldError(
-                        pointer,
-                        "The log tells of a change since: supersede the promise, or correct the entry.",
-                    ),
-                )
+        elif _is_overtaken(promise, contents):
+            yield Obstacle(
+                FieldError(
+                    at,
+                    "The log tells of a change since: supersede the promise, or correct the entry.",
+                ),
+                promise.statement,
             )
-    return obstacles
 
 
-def _is_overtaken(promise: Promise, changes: Sequence[LogEntry]) -> bool:
+def promises_without_outcome(contents: Contents) -> Iterator[Obstacle]:
+    """The promises of which nobody has said yet what became of them; declining one leaves it open."""
+    for promise in contents.promises:
+        if promise.is_live:
+            yield Obstacle(
+                FieldError(f"/promises/{promise.id}", "It is neither kept, broken nor released."),
+                promise.statement,
+            )
+
+
+def deal_not_won(contents: Contents) -> Iterator[Obstacle]:
+    """Delivery starts with what was won."""
+    if not contents.handover.is_won:
+        yield Obstacle(FieldError("/is_won", "The deal is not won yet."), contents.handover.title)
+
+
+# In the order in which people are told.
+GUARDS: Mapping[Move, Sequence[Guard]] = {
+    Move.accept: (unready_promises,),
+    Move.start: (deal_not_won,),
+    Move.complete: (promises_without_outcome,),
+}
+
+
+def _is_overtaken(promise: Promise, contents: Contents) -> bool:
     return any(
-        promise.id in change.affects and change.created_at > promise.worded_at for change in changes
+        promise.id in change.affects and change.created_at > promise.worded_at
+        for change in contents.changes
     )
 
 
-def against_completion(promises: Iterable[Promise]) -> list[Obstacle]:
-    """The promises of which nobody has said yet what became of them; declining one leaves it open."""
-    return [
-        Obstacle(
-            promise,
-            FieldError(f"/promises/{promise.id}", "It is neither kept, broken nor released."),
-        )
-        for promise in promises
-        if promise.is_live
-    ]
+def obstacles_to(move: Move, contents: Contents) -> list[Obstacle]:
+    """Everything that stands in the way of `move`, whoever asks."""
+    return [obstacle for guard in GUARDS.get(move, ()) for obstacle in guard(contents)]
 
 
-def require_no(obstacles: Sequence[Obstacle]) -> None:
-    """Refuse with `Conflict` that names each promise in the way, and the first one by its words."""
+def require_clear(move: Move, origin: State, contents: Contents) -> None:
+    """Refuse with `Conflict` that names everything in the way, the first by its words, and the other moves from `origin`."""
+    obstacles = obstacles_to(move, contents)
     if obstacles:
         raise Conflict(
-            "These promises stand in the way, first of all: {statement}",
+            "This stands in the way, first of all: {words}",
             errors=[obstacle.error for obstacle in obstacles],
-            statement=obstacles[0].promise.statement,
+            allowed=[other for other in moves_from(origin) if other is not move],
+            words=obstacles[0].words,
         )
 
 
-def allowed_moves(contents: Contents, reviewed: Reviewed, caller: Caller) -> list[Move]:
+def allowed_moves(contents: Contents, caller: Caller) -> list[Move]:
     """The moves that the caller can make now: the state has them, the caller may, and nothing stands in the way."""
     handover = contents.handover
     return [
         move
         for move in moves_from(handover.state)
-        if _may(handover, move, caller) and not _is_blocked(move, contents, reviewed)
+        if _may(handover, move, caller) and not _is_blocked(move, contents)
     ]
 
 
@@ -129,15 +133,7 @@ def _may(handover: Handover, move: Move, caller: Caller) -> bool:
     return True
 
 
-def _is_blocked(move: Move, contents: Contents, reviewed: Reviewed) -> bool:
-    match move:
-        case Move.submit:
-            return bool(missing_in(contents))
-        case Move.accept:
-            return bool(against_acceptance(contents.handover, contents.promises, reviewed))
-        case Move.start:
-            return not contents.handover.is_won
-        case Move.complete:
-            return bool(against_completion(contents.promises))
-        case _:
-            return False
+def _is_blocked(move: Move, contents: Contents) -> bool:
+    if move is Move.submit:
+        return bool(missing_in(contents))
+    return bool(obstacles_to(move, contents))

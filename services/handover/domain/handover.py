@@ -285,13 +285,8 @@ class Handover(Row, table=True):
         self.accepted_at = now
 
     def start(self, caller: Caller) -> None:
-        """Begin to deliver: only what was won."""
+        """Begin to deliver: only what was won (guards.py)."""
         self._move(Move.start, caller)
-        if not self.is_won:
-            raise IllegalMove(
-                "The deal is not won yet.",
-                allowed=[move for move in moves_from(State.accepted) if move is not Move.start],
-            )
 
     def complete(self, caller: Caller, now: datetime) -> None:
         """End the delivery. Every promise must have its outcome (guards.py)."""

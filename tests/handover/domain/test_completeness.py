@@ -13,11 +13,11 @@ from services.chassis.tables import new_id
 from services.handover.domain.competence import CompetenceNeed
 from services.handover.domain.completeness import (
     RULES,
-    Contents,
     Item,
     missing_in,
     require_complete,
 )
+from services.handover.domain.contents import Contents
 from services.handover.domain.handover import EngagementType, Handover
 from services.handover.domain.promise import Promise, PromiseState
 from services.handover.domain.stakeholder import Stakeholder, StakeholderRole

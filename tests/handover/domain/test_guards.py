@@ -8,15 +8,14 @@ import pytest
 
 from services.chassis.errors import Conflict, IllegalMove
 from services.chassis.tables import new_id
+from services.handover.domain.contents import Contents
 from services.handover.domain.guards import (
-    Reviewed,
-    against_acceptance,
-    against_completion,
-    require_no,
+    obstacles_to,
+    require_clear,
     require_readable_back,
 )
-from services.handover.domain.handover import Handover, State
-from services.handover.domain.log import LogEntry, LogKind
+from services.handover.domain.handover import Handover, Move, State
+from services.handover.domain.log import LogEntry, LogKind, unresolved_changes
 from services.handover.domain.promise import Promise, PromiseState, ReadBack, Stance
 
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
@@ -42,7 +41,10 @@ def a_change(promise: Promise, minutes_later: int = 1, **fields: Any) -> LogEntr
 
 
 def obstacles(promise: Promise, *read_backs: ReadBack, log: Any = ()) -> list[str]:
-    found = against_acceptance(HANDOVER, [promise], Reviewed.of(read_backs, log))
+    contents = Contents(
+        HANDOVER, promises=[promise], read_backs=read_backs, changes=unresolved_changes(log)
+    )
+    found = obstacles_to(Move.accept, contents)
     return [obstacle.error.detail for obstacle in found]
 
 
@@ -98,16 +100,24 @@ def test_completion_waits_for_what_became_of_every_promise(state: PromiseState):
         PromiseState.conditional,
         PromiseState.declined,
     }
-    assert bool(against_completion([a_promise(state)])) is waits
+    assert bool(obstacles_to(Move.complete, Contents(HANDOVER, [a_promise(state)]))) is waits
 
 
 def test_the_refusal_names_every_promise_and_says_the_first():
     promises = [a_promise(PromiseState.accepted), a_promise(PromiseState.accepted)]
     with pytest.raises(Conflict, match="All shops take cards") as refused:
-        require_no(against_completion(promises))
+        require_clear(Move.complete, State.in_delivery, Contents(HANDOVER, promises))
     assert [error.pointer for error in refused.value.errors] == [
         f"/promises/{promise.id}" for promise in promises
     ]
+
+
+def test_what_is_not_won_does_not_start():
+    deal = Contents(Handover(title="Tills", is_won=False))
+    with pytest.raises(Conflict) as refused:
+        require_clear(Move.start, State.accepted, deal)
+    assert [error.detail for error in refused.value.errors] == ["The deal is not won yet."]
+    assert refused.value.allowed == ["cancel"]
 
 
 @pytest.mark.parametrize("state", list(State))

@@ -103,12 +103,6 @@ def test_a_move_is_for_whom_it_is_for(move: Move):
                 make(handover, move, caller)
 
 
-def test_what_is_not_won_does_not_start():
-    handover = a_handover(State.accepted, is_won=False)
-    with pytest.raises(IllegalMove, match="not won"):
-        handover.start(LEAD)
-
-
 def test_a_return_names_a_gap():
     with pytest.raises(Invalid):
         a_handover(State.in_review).return_(LEAD, [])
