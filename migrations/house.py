@@ -42,3 +42,16 @@ def protect_house_tables(schema: str) -> None:
 def grant(schema: str, table: str, rights: Sequence[str]) -> None:
     """Let the service's role do `rights`, and nothing else."""
     op.execute(f"GRANT {', '.join(rights)} ON {schema}.{table} TO stafett_{schema}")
+
+
+def add_check(schema: str, table: str, name: str, condition: str) -> None:
+    """A further rule for a table that has rows: new ones obey at once, the old ones are looked at without blocking anyone.
+
+    What the revision did before is committed by it, so call it last.
+    """
+    constraint = f"ck_{table}_{name}"
+    op.execute(
+        f"ALTER TABLE {schema}.{table} ADD CONSTRAINT {constraint} CHECK ({condition}) NOT VALID"
+    )
+    with op.get_context().autocommit_block():
+        op.execute(f"ALTER TABLE {schema}.{table} VALIDATE CONSTRAINT {constraint}")

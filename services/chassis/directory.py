@@ -1,11 +1,23 @@
-"""Each service's own copy of the directory, people and teams, as the gateway's feed tells it."""
+"""Each service's own copy of the directory, people, teams and the organization, as the gateway's feed tells it."""
 
 from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Boolean, Column, Date, Index, Integer, MetaData, Table, Text, Uuid, select
-from sqlalchemy.dialects.postgresql import Insert, insert
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Date,
+    Index,
+    Integer,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    Uuid,
+    select,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, Insert, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.chassis.database import organization_of
@@ -30,6 +42,9 @@ class Directory:
             Column("location", Text, nullable=True),
             Column("team_id", Uuid, nullable=True),
             Column("manager_id", Uuid, nullable=True),
+            Column("time_zone", Text, nullable=True),
+            Column("locale", Text, nullable=True),
+            Column("tags", ARRAY(Text), nullable=False, server_default="{}"),
             Column("version", Integer, nullable=False),
             Index("ix_person_organization_id_email", "organization_id", "email"),
             Index("ix_person_organization_id_team_id", "organization_id", "team_id"),
@@ -42,10 +57,26 @@ class Directory:
             Column("name", Text, nullable=False),
             Column("lead_id", Uuid, nullable=True),
         )
+        self.organization = Table(
+            "organization",
+            metadata,
+            Column("organization_id", Uuid, primary_key=True),
+            Column("id", Uuid, primary_key=True),
+            Column("name", Text, nullable=False),
+            Column("locale", Text, nullable=False),
+            Column("time_zone", Text, nullable=False),
+            Column("country", Text, nullable=True),
+            Column("working_days", ARRAY(SmallInteger), nullable=False),
+            Column("holidays", ARRAY(Text), nullable=False),
+            Column("version", Integer, nullable=False),
+        )
         # A change that began before another one may be told after it: the newer version stays.
         self._keep_person_statement = _upsert(self.person, newer="version")
         self._keep_team_statement = _upsert(self.team)
+        self._keep_organization_statement = _upsert(self.organization, newer="version")
         self.listeners = {
+            "organization.created": self._keep_organization,
+            "organization.changed": self._keep_organization,
             "person.created": self._keep_person,
             "person.changed": self._keep_person,
             "team.created": self._keep_team,
@@ -66,9 +97,32 @@ class Directory:
             "location": told["location"],
             "team_id": _id(told["team_id"]),
             "manager_id": _id(told["manager_id"]),
+            "time_zone": told.get("time_zone"),
+            "locale": told.get("locale"),
+            "tags": told.get("tags", []),
             "version": told["version"],
         }
         await self._execute(session, self._keep_person_statement, row)
+
+    async def _keep_organization(self, session: AsyncSession, event: HeardEvent) -> None:
+        told = event.data["organization"]
+        row = {
+            "organization_id": event.organization_id,
+            "id": UUID(told["id"]),
+            **{
+                name: told[name]
+                for name in (
+                    "name",
+                    "locale",
+                    "time_zone",
+                    "country",
+                    "working_days",
+                    "holidays",
+                    "version",
+                )
+            },
+        }
+        await self._execute(session, self._keep_organization_statement, row)
 
     async def _keep_team(self, session: AsyncSession, event: HeardEvent) -> None:
         told = event.data["team"]

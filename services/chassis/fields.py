@@ -36,6 +36,8 @@ Prose = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=10_000, pattern=_PRINTABLE),
 ]
+# In any language, and the same whatever its case.
+Tag = Annotated[str, StringConstraints(to_lower=True, pattern=r"^\w[\w-]{0,39}$")]
 Key = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,79}$")]
 Link = Annotated[str, StringConstraints(max_length=1000, pattern=r"^https?://[^\s\x00-\x1f\x7f]+$")]
 

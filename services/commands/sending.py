@@ -145,15 +145,13 @@ class Deals(Wanted):
 
 async def _usual_currency(client: httpx.AsyncClient) -> str | None:
     """The currency of the organization's country, and a word about it."""
-    from babel.core import get_global
     from babel.numbers import get_territory_currencies
 
     answer = await client.get("/v1/organization")
     if not answer.is_success:
         raise Told(_problem(answer))
     organization = answer.json()
-    _, _, country = organization["locale"].partition("-")
-    country = country or get_global("zone_territories").get(organization["time_zone"])
+    country = organization["country"]
     currencies = get_territory_currencies(country) if country else []
     if not currencies:
         return None

@@ -17,14 +17,20 @@ def organization_created(organization: Organization) -> Event:
     return Event(
         "organization.created",
         f"organizations/{organization.id}",
+        {"organization": organization.card()},
         after={"name": organization.name},
     )
 
 
 def organization_changed(organization: Organization, before: Changes, after: Changes) -> Event:
-    """Name, locale, time zone or working days changed."""
+    """Name, locale, time zone, country, working days or holidays changed."""
+    card = {**organization.card(), "version": organization.version + 1}
     return Event(
-        "organization.changed", f"organizations/{organization.id}", before=before, after=after
+        "organization.changed",
+        f"organizations/{organization.id}",
+        {"organization": card},
+        before,
+        after,
     )
 
 

@@ -69,3 +69,27 @@ async def test_a_change_that_changes_nothing_is_not_told(firm: Firm) -> None:
     ):
         assert (await firm.admin.patch(path, body)).status_code == 200
     assert (await firm.admin.get("/v1/events", limit=1000)).json()["items"] == before
+
+
+async def test_every_service_knows_the_organization_and_what_people_are_tagged_with(
+    firm: Firm,
+) -> None:
+    own = (await firm.admin.get("/v1/organization")).json()
+    assert own["country"] == "NO"
+    changed = await firm.admin.patch(
+        "/v1/organization", {"time_zone": "Europe/Helsinki", "country": "FI"}
+    )
+    assert changed.status_code == 200, changed.text
+    tagged = await firm.admin.patch(
+        f"/v1/people/{firm.learner.id}", {"tags": ["Kasse", "butikk-øst", "kasse"]}
+    )
+    assert tagged.json()["tags"] == ["butikk-øst", "kasse"]
+    await firm.product.catch_up()
+    for service in ("handover", "onboarding"):
+        async with firm.product.database(service).reading(firm.organization_id) as reader:
+            kept = await reader.connection.fetchrow("SELECT time_zone, country FROM organization")
+            tags = await reader.connection.fetchval(
+                "SELECT tags FROM person WHERE id = $1", firm.learner.id
+            )
+        assert (kept["time_zone"], kept["country"]) == ("Europe/Helsinki", "FI")
+        assert tags == ["butikk-øst", "kasse"]

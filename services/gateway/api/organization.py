@@ -3,10 +3,11 @@
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import BaseModel, Field, StrictInt
+from pydantic import AfterValidator, BaseModel, Field, StrictInt
 from starlette.responses import Response
 
 from services.chassis.caller import Role
+from services.chassis.country import known_country
 from services.chassis.database import load, reader_of
 from services.chassis.events import changes, record
 from services.chassis.fields import Body, Moment, Name
@@ -19,6 +20,7 @@ from services.gateway.domain.organization import Organization
 router = concept("organization")
 
 WorkingDay = Annotated[StrictInt, Field(ge=1, le=7)]
+Country = Annotated[str, AfterValidator(known_country)]
 Holiday = Annotated[str, Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$")]
 
 
@@ -33,6 +35,7 @@ class OrganizationOut(BaseModel):
     name: str
     locale: str
     time_zone: str
+    country: str | None
     working_days: list[int]
     holidays: list[str]
 
@@ -43,10 +46,17 @@ class OrganizationPatch(Body):
     name: Name = Field(default="")
     locale: Locale = Field(default="en")
     time_zone: TimeZone = Field(default="Europe/Oslo")
+    country: Country | None = Field(
+        None,
+        description="ISO 3166-1. Whose public holidays are days off, and whose telephone numbers need no country code.",
+        examples=["NO"],
+    )
     working_days: list[WorkingDay] = Field(
         default_factory=list, max_length=7, description="Monday is 1."
     )
-    holidays: list[Holiday] = Field(default_factory=list, max_length=400)
+    holidays: list[Holiday] = Field(
+        default_factory=list, max_length=400, description="Days off beside the public holidays."
+    )
 
 
 ORGANIZATIONS = Read(OrganizationOut, Organization)

@@ -15,7 +15,7 @@ from services.chassis.caller import Role
 from services.chassis.database import load, reader_of
 from services.chassis.errors import FieldError, Invalid, NotFound, Unfit
 from services.chassis.events import changes, record
-from services.chassis.fields import Body, Day, Line, Moment, Name
+from services.chassis.fields import Body, Day, Line, Moment, Name, Tag
 from services.chassis.pages import PageQuery
 from services.chassis.reads import Read
 from services.chassis.web import CallerDep, MatchDep, SessionDep, ViewerDep, concept, found, listed
@@ -26,6 +26,11 @@ from services.gateway.domain.team import Team
 router = concept("people")
 
 
+def _sorted_once(tags: list[str]) -> list[str]:
+    """Each tag once, in order: the same tags are the same list."""
+    return sorted(set(tags))
+
+
 def _known_zone(name: str) -> str:
     if name not in available_timezones():
         raise Unfit("This is not a time zone of the IANA database, such as Europe/Stockholm.")
@@ -33,6 +38,7 @@ def _known_zone(name: str) -> str:
 
 
 TimeZone = Annotated[str, Field(max_length=60), AfterValidator(_known_zone)]
+Tags = Annotated[list[Tag], Field(max_length=50), AfterValidator(_sorted_once)]
 Locale = Annotated[str, Field(pattern=r"^[a-z]{2}(-[A-Z]{2})?$", examples=["nb"])]
 
 
@@ -56,6 +62,7 @@ class PersonOut(BaseModel):
     time_zone: str | None
     locale: str | None
     roles: list[Role]
+    tags: list[str]
 
 
 class PersonPage(BaseModel):
@@ -74,6 +81,9 @@ class PersonFields(Body):
     time_zone: TimeZone | None = None
     locale: Locale | None = None
     roles: list[Role] = Field(default_factory=list, max_length=len(Role))
+    tags: Tags = Field(
+        default_factory=list, description="For audiences to choose by.", examples=[["counter"]]
+    )
 
 
 class NewPerson(PersonFields):

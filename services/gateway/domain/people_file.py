@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cache
@@ -47,10 +47,12 @@ COLUMN_NAMES = {
     "chef email, chefs email, chefens email, chef mail, chefs mail, chefens mail, "
     "närmaste chef epost",
     "roles": "roles, stafett roles, roller",
+    "tags": "tags, labels, mærker, etiketter, merker, merkelapper, taggar, märkningar",
     "locale": "locale, language, sprog, språk, målform",
     "time_zone": "time zone, timezone, tidszone, tidssone, tidszon",
 }
 _LOCALE = re.compile(r"([a-z]{2,3})(?:[-_]([a-z]{2}))?", re.ASCII | re.IGNORECASE)
+_TAG = re.compile(r"\w[\w-]{0,39}")
 _ISO_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _LANGUAGES = {
     **dict.fromkeys(("dansk", "danish", "danska"), "da"),
@@ -76,6 +78,7 @@ class ListedPerson:
     roles: tuple[str, ...]
     locale: str | None
     time_zone: str | None
+    tags: tuple[str, ...]
     line: int
 
 
@@ -206,6 +209,7 @@ class _PersonCells:
             roles=tuple(self._roles(known_roles)),
             locale=self._take(_locale, "locale"),
             time_zone=self._take(_time_zone, "time_zone"),
+            tags=tuple(self._tags()),
             line=self._row.line,
         )
         if person.manager_email and person.manager_email.casefold() == person.email.casefold():
@@ -253,9 +257,22 @@ class _PersonCells:
             )
         return name
 
+    def _listed(self, field: str) -> Iterable[str]:
+        """The entries of a cell that holds several, each once."""
+        named = re.split(r"[;|,]", self._text(field) or "")
+        return dict.fromkeys(filter(None, (name.strip().casefold() for name in named)))
+
+    def _tags(self) -> Iterator[str]:
+        for tag in self._listed("tags"):
+            if _TAG.fullmatch(tag):
+                yield tag
+            else:
+                self._problems.append(
+                    self._cell("tags").problem("{text} is no tag as front-desk or søndag", text=tag)
+                )
+
     def _roles(self, known_roles: Collection[str]) -> Iterator[str]:
-        named = re.split(r"[;|,]", self._text("roles") or "")
-        for role in dict.fromkeys(filter(None, (role.strip().casefold() for role in named))):
+        for role in self._listed("roles"):
             if role in known_roles:
                 yield role
             else:

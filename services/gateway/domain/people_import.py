@@ -1,6 +1,6 @@
 """Taking in a file of people: first decided who is new, who changed and what stands in the way, then written at once.
 
-Somebody is found by their external id, else by their address. What a row leaves out stays as it is, roles are granted and
+Somebody is found by their external id, else by their address. What a row leaves out stays as it is, roles and tags are granted and
 never taken away, and nobody is made inactive: a file with fewer people in it than there are harms nobody.
 """
 
@@ -63,7 +63,7 @@ _ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(hashtext('people import'), hashte
 # Lists are joined rather than compared by ANY, which would look at every entry for every row.
 _KNOWN = """
 SELECT id, name, email, lower(email) AS address, external_id, active, hire_date, job_role, location, team_id, manager_id,
-  time_zone, locale, roles, version
+  time_zone, locale, roles, tags, version
 FROM person
 WHERE organization_id = $1 AND (
   external_id IN (SELECT unnest($2::text[])) OR lower(email) IN (SELECT lower(unnest($3::text[])))
@@ -92,6 +92,7 @@ _COLUMNS = {
     "time_zone": "text",
     "locale": "text",
     "roles": "text[]",
+    "tags": "text[]",
 }
 _TYPED = ", ".join(f"{name} {kind}" for name, kind in {"id": "uuid", **_COLUMNS}.items())
 _ROWS = f"jsonb_to_recordset($2::text::jsonb) AS r({_TYPED})"
@@ -256,7 +257,9 @@ class _Decision:
         said = {name: value for name, value in said.items() if value is not None}
         result.person_id = candidate.id
         if known is None:
-            person = self._person(candidate.id, said | {"roles": list(listed.roles)})
+            person = self._person(
+                candidate.id, said | {"roles": list(listed.roles), "tags": sorted(listed.tags)}
+            )
             self.plan.created.append(person)
             result.outcome = Outcome.created
             return
@@ -264,6 +267,7 @@ class _Decision:
             # An address in other letters is the same address.
             said["email"] = known["email"]
         said["roles"] = [*known["roles"], *(r for r in listed.roles if r not in known["roles"])]
+        said["tags"] = sorted({*known["tags"], *listed.tags})
         after = {name: value for name, value in said.items() if value != known[name]}
         if not after:
             result.outcome = Outcome.unchanged

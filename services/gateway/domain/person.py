@@ -48,6 +48,12 @@ class Person(Row, table=True):
     time_zone: str | None = None
     locale: str | None = None
     roles: list[str] = Field(default_factory=empty_list, sa_type=ARRAY(Text))
+    # What audiences of training choose by, beside team, job role and location.
+    tags: list[str] = Field(
+        default_factory=empty_list,
+        sa_type=ARRAY(Text),
+        sa_column_kwargs={"server_default": "{}"},
+    )
 
     def card(self) -> dict[str, Any]:
         """What the other services may know: all that the directory says, and of which version it is.

@@ -59,6 +59,7 @@ def test_a_row_becomes_a_person_with_everything_it_says():
         roles=("delivery", "trainer"),
         locale="nb-NO",
         time_zone="Europe/Oslo",
+        tags=(),
         line=2,
     )
 
@@ -66,7 +67,7 @@ def test_a_row_becomes_a_person_with_everything_it_says():
 def test_what_a_file_does_not_say_is_not_made_up():
     (row,) = rows_of("name,email\nKari,kari@firma.test\n")
     assert row.person == ListedPerson(
-        "Kari", "kari@firma.test", None, None, None, None, None, None, (), None, None, 2
+        "Kari", "kari@firma.test", None, None, None, None, None, None, (), None, None, (), 2
     )
 
 
@@ -188,6 +189,13 @@ def test_an_address_that_stands_twice_is_a_duplicate_in_any_case():
 def test_an_external_id_that_stands_twice_is_a_duplicate():
     content = "name,email,external_id\nKari,a@x.test,7\nOla,b@x.test,7\nEva,c@x.test,\n"
     assert [row.duplicate_of for row in rows_of(content)] == [None, 2, None]
+
+
+def test_tags_are_separated_as_roles_are_and_may_hold_nordic_letters():
+    (row,) = rows_of('name,email,tags\nKari,kari@firma.test,"Kasse; søndag|kasse"\n')
+    assert row.person is not None
+    assert row.person.tags == ("kasse", "søndag")
+    assert problem_with("tags", "a b")[2].startswith("a b is no tag")
 
 
 def test_roles_are_separated_by_semicolon_bar_or_comma_and_count_once():
