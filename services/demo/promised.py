@@ -59,6 +59,8 @@ class HandoverSender:
         self._lead: str | None = told.get("delivery_lead")
         self._path = ""
         self._promises: dict[str, str] = {}
+        # The path of an estimate → what it took.
+        self._took: dict[str, float] = {}
         # The promise's key → the entry in which the customer releases us from it.
         self._consents: dict[str, str] = {}
 
@@ -107,6 +109,7 @@ class HandoverSender:
             }
             made = await sender.post(self._seller, f"{self._path}/promises", body)
             self._promises[promise["key"]] = made["id"]
+        await self._estimate()
         for need in told.get("competence_need", []):
             body = {name: need[name] for name in ("competence", "level", "headcount", "why")}
             body["from"] = sender.day(need["from_in_days"])
@@ -121,6 +124,14 @@ class HandoverSender:
             }
             await sender.post(self._seller, f"{self._path}/unknowns", body)
         await self._log("before")
+
+    async def _estimate(self) -> None:
+        for estimate in self._told.get("estimate", []):
+            body = {**estimate, "estimated_by": str(self._sender.who(estimate["estimated_by"]).id)}
+            took = body.pop("actual_hours", None)
+            made = await self._sender.post(self._seller, f"{self._path}/estimates", body)
+            if took is not None:
+                self._took[f"{self._path}/estimates/{made['id']}"] = took
 
     async def _log(self, phase: str) -> None:
         """The entries of one phase, in the order in which it happened."""
@@ -160,6 +171,8 @@ class HandoverSender:
         if move == "start":
             await self._log("during")
             await self._log("after")
+            for path, hours in self._took.items():
+                await self._sender.post(self._lead or "", f"{path}/actual", {"hours": hours})
             if self._told["state"] == "in_delivery":
                 await self._look_back()
 

@@ -11,6 +11,7 @@ TABLE: Mapping[str, str] = {
     "organization": "gateway",
     "people": "gateway",
     "teams": "gateway",
+    "calibration": "handover",
     "customers": "handover",
     "handovers": "handover",
     "imports/deals": "handover",

@@ -9,10 +9,12 @@ from services.chassis.runtime import Neighbours
 from services.chassis.settings import Settings
 from services.chassis.web import Service, create_app
 from services.handover.api import (
+    calibration,
     competence_needs,
     coverage,
     customers,
     deal_imports,
+    estimates,
     handovers,
     log_entries,
     moves,
@@ -34,6 +36,8 @@ SERVICE = Service(
         deal_imports.router,
         stakeholders.router,
         promises.router,
+        estimates.router,
+        calibration.router,
         read_backs.router,
         log_entries.router,
         unknowns.router,

@@ -1,14 +1,17 @@
 """The facts that the handover service publishes. Each function says when, its name and fields say what."""
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 from services.chassis.events import Event
 from services.handover.domain.competence import CompetenceNeed
 from services.handover.domain.customer import Customer
 from services.handover.domain.deal_import import DealCustomer, OpenedHandover
+from services.handover.domain.estimate import Estimate
 from services.handover.domain.handover import Handover
 from services.handover.domain.log import LogEntry
+from services.handover.domain.past_estimate import PastEstimate
 from services.handover.domain.promise import Promise, ReadBack
 from services.handover.domain.stakeholder import Stakeholder
 from services.handover.domain.unknown import Unknown
@@ -62,7 +65,7 @@ def _part(
     name: str,
     verb: str,
     path: str,
-    part: Stakeholder | Unknown | CompetenceNeed | LogEntry | Promise | ReadBack,
+    part: Stakeholder | Unknown | CompetenceNeed | LogEntry | Promise | ReadBack | Estimate,
     before: Mapping[str, Any] | None = None,
     after: Mapping[str, Any] | None = None,
 ) -> Event:
@@ -187,3 +190,76 @@ def promise_read_back(read_back: ReadBack) -> Event:
     }
     path = f"promises/{read_back.promise_id}/read-backs"
     return _part("promise", "read-back", path, read_back, after=after)
+
+
+def _numbers(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Hours are numbers in JSON; a Decimal would be written as text, as money is."""
+    return {
+        name: float(value) if isinstance(value, Decimal) else value
+        for name, value in values.items()
+    }
+
+
+def _estimated(estimate: Estimate | PastEstimate) -> dict[str, Any]:
+    said = {
+        "item": estimate.item,
+        "kind": estimate.kind,
+        "optimistic_hours": estimate.optimistic_hours,
+        "likely_hours": estimate.likely_hours,
+        "pessimistic_hours": estimate.pessimistic_hours,
+        "basis": estimate.basis,
+        "estimated_by": estimate.estimated_by,
+    }
+    return _numbers(said)
+
+
+def estimate_created(estimate: Estimate) -> Event:
+    """Somebody estimated what a piece of work takes; `supersedes` names the estimate whose place it takes."""
+    after = {**_estimated(estimate), "supersedes": estimate.supersedes}
+    return _part("estimate", "created", "estimates", estimate, after=after)
+
+
+def estimate_changed(
+    estimate: Estimate, before: Mapping[str, Any], after: Mapping[str, Any]
+) -> Event:
+    """An estimate was changed while it was still the seller's."""
+    return _part("estimate", "changed", "estimates", estimate, _numbers(before), _numbers(after))
+
+
+def estimate_deleted(estimate: Estimate) -> Event:
+    """An estimate was taken out before the handover was submitted."""
+    return _part("estimate", "deleted", "estimates", estimate, before=_estimated(estimate))
+
+
+def estimate_superseded(
+    estimate: Estimate, before: Mapping[str, Any], after: Mapping[str, Any]
+) -> Event:
+    """A new estimate took the place of this one."""
+    return _part("estimate", "superseded", "estimates", estimate, before, after)
+
+
+def estimate_measured(
+    estimate: Estimate, before: Mapping[str, Any], after: Mapping[str, Any]
+) -> Event:
+    """The lead said what an estimated piece of work took in the end, or corrected it."""
+    return _part("estimate", "measured", "estimates", estimate, _numbers(before), _numbers(after))
+
+
+def past_estimate_imported(past: PastEstimate, earlier: PastEstimate | None) -> Event:
+    """An estimate from before Stafett came in by file, or what the file says of a known one has changed."""
+
+    def said(one: PastEstimate) -> dict[str, Any]:
+        measured = {
+            "actual_hours": one.actual_hours,
+            "completed_on": one.completed_on,
+            "revision": one.revision,
+        }
+        return {**_estimated(one), **_numbers(measured)}
+
+    return Event(
+        "past-estimate.imported",
+        f"past-estimates/{past.id}",
+        {"external_id": past.external_id},
+        None if earlier is None else said(earlier),
+        said(past),
+    )

@@ -378,6 +378,23 @@ def test_promises_are_read_back_and_looked_back_on_as_far_as_the_handover_came(
 
 
 @each_handover
+def test_estimates_are_in_order_and_say_what_it_took_as_far_as_the_handover_came(
+    handover: Data,
+) -> None:
+    estimates = handover.get("estimate", [])
+    if handover["engagement_type"] == "fixed_price" and handover["state"] != "draft":
+        assert len(estimates) >= 2
+    for estimate in estimates:
+        assert estimate["estimated_by"] in PEOPLE
+        points = [estimate[f"{point}_hours"] for point in ("optimistic", "likely", "pessimistic")]
+        assert 0 < points[0] <= points[1] <= points[2]
+        if handover["state"] == "completed":
+            assert estimate["actual_hours"] > 0
+        elif handover["state"] != "in_delivery":
+            assert "actual_hours" not in estimate
+
+
+@each_handover
 def test_a_promise_is_released_only_with_the_customers_consent_in_the_log(handover: Data) -> None:
     for promise in handover["promise"]:
         if promise.get("outcome", {}).get("state") == "released":

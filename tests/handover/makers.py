@@ -54,6 +54,24 @@ async def promise(
     return made(await (by or firm.seller).post(path, given))
 
 
+async def estimate(
+    firm: Firm, handover: dict[str, Any], *, by: Person | None = None, **fields: Any
+) -> dict[str, Any]:
+    given = {
+        "item": "Tills for the first shop",
+        "kind": "integration",
+        "optimistic_hours": 4,
+        "likely_hours": 6,
+        "pessimistic_hours": 12,
+        "basis": "analogy",
+        "basis_text": "The two shops in May took 5 and 7 hours.",
+        "estimated_by": str(firm.lead.id),
+        **fields,
+    }
+    path = f"/v1/handovers/{handover['id']}/estimates"
+    return made(await (by or firm.seller).post(path, given))
+
+
 async def stakeholder(firm: Firm, handover: dict[str, Any], **fields: Any) -> dict[str, Any]:
     given = {"name": "Randi Fjellheim", "role": "economic_buyer", **fields}
     return made(await firm.seller.post(f"/v1/handovers/{handover['id']}/stakeholders", given))
@@ -87,6 +105,8 @@ async def complete_draft(firm: Firm, promises: int = 1, **fields: Any) -> dict[s
     await stakeholder(firm, handover)
     for number in range(promises):
         await promise(firm, handover, statement=f"Promise number {number + 1} is kept.")
+    if handover["engagement_type"] == "fixed_price":
+        await estimate(firm, handover)
     return handover
 
 

@@ -95,7 +95,9 @@ async def _fill_handover(everything: Filled, competence: str) -> None:
     }
     unknown = handover.made(await firm.seller.post(f"{path}/unknowns", given))
     need = await handover.need(firm, first, competence=competence)
+    estimates = handover.made(await firm.seller.get(f"{path}/estimates"), 200)["items"]
     everything.have(unknown_id=unknown["id"], need_id=need["id"])
+    everything.have(estimate_id=estimates[0]["id"])
     await handover.move(firm.seller, first, "submission")
     await handover.move(firm.lead, first, "claim")
     [promise] = await handover.promises_of(firm, first)

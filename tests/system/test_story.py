@@ -29,7 +29,7 @@ async def test_a_won_deal_is_handed_over_promise_by_promise(firm: Firm, stranger
     handover = made(await seller.post("/v1/handovers", given))
     path = f"/v1/handovers/{handover['id']}"
     missing = made(await seller.get(f"{path}/readiness"), 200)["missing"]
-    assert {gap["item"] for gap in missing} >= {"situation", "amount", "promises"}
+    assert {gap["item"] for gap in missing} >= {"situation", "amount", "promises", "estimates"}
     too_early = await seller.post(f"{path}/submission")
     assert too_early.status_code == 422
     assert too_early.json()["missing"] == missing
@@ -49,6 +49,17 @@ async def test_a_won_deal_is_handed_over_promise_by_promise(firm: Firm, stranger
         made(await seller.post(f"{path}/promises", {**promised, "statement": statement}))
         for statement in ("All 42 shops take cards on the first day.", "Nobody types a price.")
     ]
+    estimated = {
+        "item": "Tills for 42 shops",
+        "kind": "integration",
+        "optimistic_hours": 160,
+        "likely_hours": 240,
+        "pessimistic_hours": 480,
+        "basis": "analogy",
+        "basis_text": "The last 30 shops took between four and nine hours each.",
+        "estimated_by": str(lead.id),
+    }
+    estimate = made(await seller.post(f"{path}/estimates", estimated))
     assert made(await seller.get(f"{path}/readiness"), 200)["missing"] == []
     assert made(await seller.post(f"{path}/submission"), 200)["state"] == "submitted"
 
@@ -81,6 +92,10 @@ async def test_a_won_deal_is_handed_over_promise_by_promise(firm: Firm, stranger
             ("POST", f"{path}/promises", {**promised, "statement": "All for free."}),
             ("GET", promise_path, None),
             ("DELETE", promise_path, None),
+            ("GET", f"{path}/estimates", None),
+            ("POST", f"{path}/estimates", estimated),
+            ("GET", f"{path}/estimates/{estimate['id']}", None),
+            ("POST", f"{path}/estimates/{estimate['id']}/actual", {"hours": 1}),
             ("GET", f"{promise_path}/read-backs", None),
             ("POST", f"{promise_path}/read-backs", {"restated": "No.", "stance": "decline"}),
             ("POST", f"{path}/submission", None),

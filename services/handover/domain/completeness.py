@@ -28,6 +28,7 @@ class Item(StrEnum):
     amount = "amount"
     deciding_stakeholder = "deciding_stakeholder"
     promises = "promises"
+    estimates = "estimates"
     competence_needs = "competence_needs"
 
 
@@ -118,6 +119,15 @@ def _promises(contents: Contents) -> Iterator[Missing]:
                 yield _placeholder(Item.promises, f"/promises/{promise.id}/{field}")
 
 
+def _estimates(contents: Contents) -> Iterator[Missing]:
+    if not any(estimate.is_live for estimate in contents.estimates):
+        yield Missing(
+            Item.estimates,
+            "missing",
+            FieldError("/estimates", "Nobody has estimated what it takes."),
+        )
+
+
 def _competence_needs(contents: Contents) -> Iterator[Missing]:
     if not contents.competence_needs:
         yield Missing(
@@ -130,6 +140,7 @@ def _competence_needs(contents: Contents) -> Iterator[Missing]:
 _ALL = frozenset(EngagementType)
 _WITH_AN_END = _ALL - {EngagementType.retainer}
 _WITH_A_PRICE = _ALL - {EngagementType.time_and_material}
+_AT_A_FIXED_PRICE = frozenset({EngagementType.fixed_price})
 _OF_PEOPLE = frozenset({EngagementType.secondment})
 
 RULES: Sequence[Rule] = (
@@ -154,6 +165,12 @@ RULES: Sequence[Rule] = (
         "At least one promise, and of each how the customer will judge it (done_when)",
         _ALL,
         _promises,
+    ),
+    Rule(
+        Item.estimates,
+        "At least one estimate of what it takes, in hours",
+        _AT_A_FIXED_PRICE,
+        _estimates,
     ),
     Rule(
         Item.competence_needs,

@@ -11,13 +11,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.chassis.database import load, organization_of
 from services.chassis.errors import FieldError, Invalid, NotFound
 from services.handover.domain.competence import CompetenceNeed
+from services.handover.domain.estimate import Estimate
 from services.handover.domain.handover import Handover
 from services.handover.domain.log import LogEntry, LogKind, unresolved_changes
 from services.handover.domain.promise import Promise, ReadBack
 from services.handover.domain.stakeholder import Stakeholder
 from services.handover.domain.unknown import Unknown
 
-Part = TypeVar("Part", Stakeholder, Promise, ReadBack, LogEntry, Unknown, CompetenceNeed)
+Part = TypeVar("Part", Stakeholder, Promise, ReadBack, LogEntry, Unknown, CompetenceNeed, Estimate)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,7 @@ class Contents:
     promises: Sequence[Promise] = ()
     stakeholders: Sequence[Stakeholder] = ()
     competence_needs: Sequence[CompetenceNeed] = ()
+    estimates: Sequence[Estimate] = ()
     unknowns: Sequence[Unknown] = ()
     read_backs: Sequence[ReadBack] = ()
     """Those that stand: of the words that the promises have now."""
@@ -100,6 +102,7 @@ async def contents_of(session: AsyncSession, handover: Handover) -> Contents:
         promises=await parts_of(session, Promise, handover.id),
         stakeholders=await parts_of(session, Stakeholder, handover.id),
         competence_needs=await parts_of(session, CompetenceNeed, handover.id),
+        estimates=await parts_of(session, Estimate, handover.id),
         unknowns=await parts_of(session, Unknown, handover.id),
         read_backs=[read_back for read_back in read_backs if read_back.voided_at is None],
         changes=await _changes_of(session, handover.id),

@@ -77,6 +77,16 @@ def promises_without_outcome(contents: Contents) -> Iterator[Obstacle]:
             )
 
 
+def estimates_without_actuals(contents: Contents) -> Iterator[Obstacle]:
+    """The live estimates of which nobody has said yet what they took: without that nobody learns from them."""
+    for estimate in contents.estimates:
+        if estimate.is_live and estimate.actual_hours is None:
+            yield Obstacle(
+                FieldError(f"/estimates/{estimate.id}", "Its actual hours are not entered."),
+                estimate.item,
+            )
+
+
 def deal_not_won(contents: Contents) -> Iterator[Obstacle]:
     """Delivery starts with what was won."""
     if not contents.handover.is_won:

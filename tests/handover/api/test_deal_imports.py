@@ -9,7 +9,7 @@ import pytest
 
 from services.chassis.caller import Role
 from tests.conftest import Firm, Person
-from tests.handover.makers import SAID, made, move, promise, stakeholder
+from tests.handover.makers import SAID, estimate, made, move, promise, stakeholder
 
 ACCOUNTS = """\ufeffId,IsDeleted,Name,Type
 001Nq00000J1MwVIAV,,BSSSH Inc.,
@@ -133,6 +133,7 @@ async def test_a_frozen_handover_follows_how_the_deal_stands_and_nothing_else(fi
     made(await firm.seller.patch(path, said), 200)
     await stakeholder(firm, handover)
     await promise(firm, handover)
+    await estimate(firm, handover)
     await move(firm.seller, handover, "submission")
     changed = OPPORTUNITIES.replace(
         "210 Widgets,,Negotiation,20000,2024-07-06,,",

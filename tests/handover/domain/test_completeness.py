@@ -1,7 +1,7 @@
 """The missing list: what a handover must say, by engagement type, and what does not count as an answer."""
 
 import re
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from services.handover.domain.completeness import (
     require_complete,
 )
 from services.handover.domain.contents import Contents
+from services.handover.domain.estimate import Estimate
 from services.handover.domain.handover import EngagementType, Handover
 from services.handover.domain.promise import Promise, PromiseState
 from services.handover.domain.stakeholder import Stakeholder, StakeholderRole
@@ -63,7 +64,12 @@ def a_stakeholder(role: StakeholderRole = StakeholderRole.economic_buyer) -> Sta
 def contents(handover: Handover | None = None, **parts: Any) -> Contents:
     return Contents(
         handover or a_handover(),
-        **{"promises": [a_promise()], "stakeholders": [a_stakeholder()], **parts},
+        **{
+            "promises": [a_promise()],
+            "stakeholders": [a_stakeholder()],
+            "estimates": [Estimate(item="Tills")],
+            **parts,
+        },
     )
 
 
@@ -105,6 +111,18 @@ def test_a_superseded_promise_neither_counts_nor_is_looked_at():
     superseded = a_promise(state=PromiseState.superseded, done_when="TBD")
     assert items(contents(promises=[superseded])) == ["promises"]
     assert items(contents(promises=[superseded, a_promise()])) == []
+
+
+@pytest.mark.parametrize("kind", list(EngagementType))
+def test_at_a_fixed_price_something_must_be_estimated_that_nothing_superseded(kind: EngagementType):
+    asked = ["estimates"] if kind is EngagementType.fixed_price else []
+    superseded = Estimate(item="Tills", superseded_at=datetime(2026, 11, 22, tzinfo=UTC))
+    needs = [CompetenceNeed(competence="tills", level=2)]
+    for estimates in ([], [superseded]):
+        found = contents(
+            a_handover(engagement_type=kind), competence_needs=needs, estimates=estimates
+        )
+        assert items(found) == asked
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """What promises and the log put in the way of a move."""
 
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -9,7 +10,9 @@ import pytest
 from services.chassis.errors import Conflict, IllegalMove
 from services.chassis.tables import new_id
 from services.handover.domain.contents import Contents
+from services.handover.domain.estimate import Estimate
 from services.handover.domain.guards import (
+    estimates_without_actuals,
     obstacles_to,
     require_clear,
     require_readable_back,
@@ -134,3 +137,15 @@ def test_promises_are_read_back_in_review_and_later_only_what_nobody_took_on(sta
         else:
             with pytest.raises(IllegalMove):
                 require_readable_back(handover, promise)
+
+
+def test_what_a_live_estimate_took_is_asked_for_and_nothing_of_a_superseded_one():
+    open_one = Estimate(item="Tills")
+    estimates = [
+        open_one,
+        Estimate(item="Training", actual_hours=Decimal(0)),
+        Estimate(item="Migration", superseded_at=NOW),
+    ]
+    [obstacle] = estimates_without_actuals(Contents(HANDOVER, estimates=estimates))
+    assert obstacle.words == "Tills"
+    assert obstacle.error.pointer == f"/estimates/{open_one.id}"
