@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -66,15 +66,20 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Items as PostgreSQL wrote them, and where the next page begins."""
+    """Items as PostgreSQL wrote them, with commas in between (None: there are none), and where the next page begins."""
 
-    items: Sequence[str]
+    items: bytes | None
     next: str | None
 
     def content(self) -> bytes:
         """The JSON body."""
-        following = f'"{self.next}"' if self.next else "null"
-        return f'{{"items":[{",".join(self.items)}],"next":{following}}}'.encode()
+        following = b'"%b"' % self.next.encode() if self.next else b"null"
+        return b'{"items":[%b],"next":%b}' % (self.items or b"", following)
+
+    def objects(self) -> list[dict[str, Any]]:
+        """The items as objects, for answers that say more about them than PostgreSQL does."""
+        found: list[dict[str, Any]] = orjson.loads(b"[%b]" % (self.items or b""))
+        return found
 
 
 _WRITTEN: dict[str, Callable[[str], Any]] = {

@@ -12,9 +12,11 @@ from uuid import UUID
 
 from pydantic import BaseModel
 from sqlalchemy import (
+    BigInteger,
     ColumnElement,
     Enum,
     FromClause,
+    Integer,
     Select,
     Table,
     Text,
@@ -24,18 +26,22 @@ from sqlalchemy import (
     insert,
     literal_column,
     select,
+    true,
     tuple_,
 )
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.sql.selectable import NamedFromClause
 from sqlalchemy.sql.util import ClauseAdapter
 
 from services.chassis.database import Reader, Viewer, reader_of
 from services.chassis.errors import NotFound
-from services.chassis.pages import Page, PageQuery, read_cursor, write_cursor
+from services.chassis.pages import DEFAULT_LIMIT, Page, PageQuery, read_cursor, write_cursor
 from services.chassis.statement import Statement
 from services.chassis.tables import Row
 
 M = TypeVar("M", bound=BaseModel)
+
+_ONE: ColumnElement[int] = literal_column("1", Integer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +104,12 @@ class Read(Generic[M]):
         statement = self._statements.get(shape)
         if statement is None:
             inner = self._select(where).where(self._key == bindparam("id"))
-            statement = self._statements[shape] = self._json_statement(inner)
+            statement = self._statements[shape] = self._one_statement(inner)
         values = {**where, "organization_id": reader.organization_id, "id": id}
         row = await reader.fetchrow(statement, values)
         if row is None:
             raise self._not_found()
-        return Found(row[0].encode(), row[1] if self._has_version else None)
+        return Found(row[0], row[1] if self._has_version else None)
 
     async def add(self, session: AsyncSession, row: Row) -> Found:
         """Store a new row and show it, in one statement.
@@ -119,7 +125,7 @@ class Read(Generic[M]):
         values = {name: value for name, value in row.__dict__.items() if name in self.table.c}
         stored = await reader_of(session).fetchrow(statement, values)
         assert stored is not None  # an insert that does not fail returns its row
-        return Found(stored[0].encode(), stored[1] if self._has_version else None)
+        return Found(stored[0], stored[1] if self._has_version else None)
 
     async def require(self, reader: Reader | Viewer, id: UUID) -> None:
         """Refuse with `NotFound` unless there is one with this id."""
@@ -133,20 +139,29 @@ class Read(Generic[M]):
         given = {name: value for name, value in asked.items() if value is not None}
         field, descending = query.order(self.sorts)
         place = read_cursor(query.after, field, descending)
-        shape = (field, descending, place is not None, *sorted(given))
+        usual = query.limit == DEFAULT_LIMIT
+        shape = (field, descending, place is not None, usual, *sorted(given))
         statement = self._statements.get(shape)
         if statement is None:
-            inner = self._ordered(self._select(given), field, descending, place is not None)
-            statement = self._statements[shape] = self._json_statement(inner, self.sorts[field])
-        values = {**given, "organization_id": reader.organization_id, "limit": query.limit + 1}
+            ordered = self._ordered(self._select(given), field, descending, place is not None)
+            # PostgreSQL plans anew each time for a limit that it does not know: a third of a page.
+            limit = (
+                literal_column(str(DEFAULT_LIMIT))
+                if usual
+                else bindparam("limit", type_=BigInteger)
+            )
+            statement = self._page_statement(ordered, self.sorts[field], limit)
+            self._statements[shape] = statement
+        values = {**given, "organization_id": reader.organization_id, "limit": query.limit}
         if place is not None:
             values |= {"cursor_value": place.value, "cursor_id": place.id}
-        rows = await reader.fetch(statement, values)
+        row = await reader.fetchrow(statement, values)
+        assert row is not None  # an aggregate always has its row
+        items, found, last_value, last_id = row
         following = None
-        if len(rows) > query.limit:
-            rows = rows[: query.limit]
-            following = write_cursor(field, descending, rows[-1][-2], rows[-1][-1])
-        return Page([row[0] for row in rows], following)
+        if found > query.limit:
+            following = write_cursor(field, descending, last_value, last_id)
+        return Page(items, following)
 
     def _select(self, where: Iterable[str]) -> Select[Any]:
         statement = select(*self._fields.values())
@@ -167,24 +182,44 @@ class Read(Generic[M]):
                 place.insert(0, bindparam("cursor_value", type_=column.type))
             here, there = tuple_(*order), tuple_(*place)
             inner = inner.where(here < there if descending else here > there)
-        inner = inner.order_by(*(c.desc() if descending else c.asc() for c in order))
-        return inner.limit(bindparam("limit"))
+        return inner.order_by(*(c.desc() if descending else c.asc() for c in order))
 
-    def _json_statement(
-        self, inner: Select[Any], sort: ColumnElement[Any] | None = None
-    ) -> Statement:
-        if sort is not None:
-            inner = inner.add_columns(sort.label("sort_value"), self._key.label("sort_id"))
+    def _one_statement(self, inner: Select[Any]) -> Statement:
         item = inner.subquery("item")
-        pairs: list[ColumnElement[Any]] = []
-        for name in self._fields:
-            pairs += [literal_column(f"'{name}'"), item.c[name]]
-        shown: list[ColumnElement[Any]] = [cast(func.json_build_object(*pairs), Text)]
+        shown = [_json_of(item)]
         if self._has_version:
             shown.append(item.c.version)
-        if sort is not None:
-            shown += [item.c.sort_value, item.c.sort_id]
         return Statement(select(*shown))
+
+    def _page_statement(
+        self, ordered: Select[Any], sort: ColumnElement[Any], limit: ColumnElement[int]
+    ) -> Statement:
+        """The items in one piece, how many were found (one more than asked for says that there are more), and the last
+        one's place: fetched row by row, a page takes twice the CPU here."""
+        item = (
+            ordered.add_columns(sort.label("sort_value"), self._key.label("sort_id"))
+            .limit(limit + _ONE)
+            .subquery("item")
+        )
+        told = select(*(item.c[name] for name in self._fields)).correlate(item).lateral("told")
+        number = func.row_number().over().label("number")
+        row = (
+            select(_json_of(told).label("json"), item.c.sort_value, item.c.sort_id, number)
+            .select_from(item.join(told, true()))
+            .subquery("row")
+        )
+        is_last = row.c.number == limit
+        items = func.string_agg(row.c.json, literal_column("','::bytea")).filter(
+            row.c.number <= limit
+        )
+        return Statement(
+            select(
+                items,
+                func.count(),
+                func.array_agg(row.c.sort_value).filter(is_last)[_ONE],
+                func.array_agg(row.c.sort_id).filter(is_last)[_ONE],
+            )
+        )
 
     def _insert_statement(self) -> Statement:
         table = self.table
@@ -200,10 +235,17 @@ class Read(Generic[M]):
         )
         in_inserted = ClauseAdapter(inserted)
         fields = [in_inserted.traverse(field) for field in self._fields.values()]
-        return self._json_statement(select(*fields).select_from(inserted))
+        return self._one_statement(select(*fields).select_from(inserted))
 
     def _not_found(self) -> NotFound:
         return NotFound("There is no such {thing}.", thing=self.thing)
+
+
+def _json_of(row: NamedFromClause[Any]) -> ColumnElement[Any]:
+    """A row as JSON in UTF-8, ready to be sent. Measured: three quarters of `json_build_object` with its names."""
+    return func.convert_to(
+        cast(func.row_to_json(row.table_valued()), Text), literal_column("'UTF8'")
+    )
 
 
 def equals(column: ColumnElement[Any], name: str | None = None) -> ColumnElement[bool]:

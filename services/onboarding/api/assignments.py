@@ -1,6 +1,6 @@
 """Assignments as they are read and moved: who learns what by when, and how far they have come."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date
 from typing import Annotated, Any
 from uuid import UUID
@@ -247,9 +247,9 @@ STORED = Read(
 )
 
 
-def with_progress(stored: bytes | str) -> dict[str, Any]:
+def with_progress(stored: Mapping[str, Any]) -> dict[str, Any]:
     """A stored assignment as the learner sees it: what is done, what is open, what comes next, how long it takes."""
-    shown: dict[str, Any] = orjson.loads(stored)
+    shown = dict(stored)
     done: dict[str, str] = shown.pop("done")
     sets = course_sets(shown["sets"])
     under_way = State(shown["state"]) in UNDER_WAY
@@ -297,7 +297,7 @@ def _set_progress(one: CourseSet, done: dict[str, str], under_way: bool) -> dict
 async def detail_of(reader: Reader, assignment_id: UUID, today: date) -> Found:
     """One assignment with its items, as it is sent."""
     stored = await STORED.one(reader, assignment_id, today=today)
-    return Found(orjson.dumps(with_progress(stored.content)), stored.version)
+    return Found(orjson.dumps(with_progress(orjson.loads(stored.content))), stored.version)
 
 
 @router.get("/assignments", response_model=AssignmentPage, summary="List assignments")

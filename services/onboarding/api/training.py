@@ -123,7 +123,7 @@ async def get_my_learning(caller: CallerDep, now: NowDep, reader: ViewerDep) -> 
         not_withdrawn=True,
         today=now.date(),
     )
-    mine = [with_progress(item) for item in page.items]
+    mine = [with_progress(item) for item in page.objects()]
     done = [one for one in mine if one["state"] == State.completed]
     still = [one for one in mine if one["state"] != State.completed]
     still.sort(key=lambda one: (one["due_on"] or _LATEST, one["created_at"], one["id"]))
