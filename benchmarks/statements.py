@@ -64,11 +64,10 @@ def overhearing(database: Database) -> Iterator[Overheard]:
     overheard = Overheard()
     loggers: dict[Any, Any] = {}
 
-    def on_checkout(dbapi_connection: Any, *_: Any) -> None:
-        driver = dbapi_connection.driver_connection
-        if driver in loggers:
-            return
+    def on_connect(dbapi_connection: Any, *_: Any) -> None:
+        listen_to(dbapi_connection.driver_connection)
 
+    def listen_to(driver: Any) -> None:
         def on_query(logged: Any) -> None:
             overheard.hear(id(driver), Query(logged.query, logged.args, logged.elapsed))
 
@@ -86,12 +85,14 @@ def overhearing(database: Database) -> Iterator[Overheard]:
 
     engine = database.engine.sync_engine
     hooks = [
-        (engine, "checkout", on_checkout),
+        (engine, "connect", on_connect),
         (engine, "before_cursor_execute", before),
         (engine, "after_cursor_execute", after),
     ]
     for target, name, function in hooks:
         event.listen(target, name, function)
+    for held in database.connections.idle:
+        listen_to(held.driver)
     try:
         yield overheard
     finally:

@@ -1,6 +1,6 @@
 """PostgreSQL: one engine a service, and the transaction that knows its organization.
 
-SQLAlchemy's engine runs in autocommit, since the transaction is begun here, together with its organization in one round
+SQLAlchemy runs in autocommit, since the transaction is begun here, together with its organization in one round
 trip: two would cost 40–50 % (docs/architecture.md, trap 2). Row-level security reads `stafett.organization_id`.
 """
 
@@ -13,15 +13,16 @@ from uuid import UUID
 
 import asyncpg
 from sqlalchemy import URL, exc
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
 
+from services.chassis.connections import Connections, Driver, Held
 from services.chassis.errors import NotFound, Unavailable
 from services.chassis.statement import Statement
 
 if TYPE_CHECKING:
     from services.chassis.tables import Row
 
-Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+Connection: TypeAlias = Driver
 
 # Postgres is not there, is starting, or went away: nothing was done, and asking again helps.
 GONE = (
@@ -88,15 +89,12 @@ class Database:
 
     def __init__(self, url: URL, schema: str, *, connections: int) -> None:
         self.schema = schema
-        self.engine = create_async_engine(
+        self.connections = Connections(
             url,
-            isolation_level="AUTOCOMMIT",
-            pool_size=connections,
-            max_overflow=0,
-            pool_timeout=10,
-            pool_reset_on_return=None,
-            connect_args={
+            connections,
+            {
                 "timeout": 5,
+                "statement_cache_size": 200,
                 "server_settings": {
                     "application_name": f"stafett-{schema}",
                     "search_path": schema,
@@ -110,99 +108,113 @@ class Database:
             },
         )
 
+    @property
+    def engine(self) -> AsyncEngine:
+        """Where the connections lead."""
+        return self.connections.engine
+
     async def close(self) -> None:
-        await self.engine.dispose()
+        await self.connections.close()
 
     @asynccontextmanager
     async def reading(self, organization_id: UUID) -> AsyncIterator[Reader]:
         """A read-only transaction that sees one organization."""
-        async with self._begun("BEGIN READ ONLY", organization_id) as (_, driver):
-            yield Reader(driver, organization_id)
+        async with self._begun("BEGIN READ ONLY", organization_id) as held:
+            yield Reader(held.driver, organization_id)
 
     async def read_alone(self, sql: str, arguments: Sequence[Any]) -> list[asyncpg.Record]:
         """The rows of a statement that sets its own organization, outside of any transaction."""
-        try:
-            while True:
-                connection = await self.engine.connect()
-                try:
-                    raw = await connection.get_raw_connection()
-                    driver: Connection = raw.driver_connection  # type: ignore[assignment]
-                    return await driver.fetch(sql, *arguments)
-                except UNFIT:
+        while True:
+            held = await self._take()
+            try:
+                rows = await held.driver.fetch(sql, *arguments)
+            except BaseException as error:
+                if isinstance(error, asyncpg.PostgresError | UNFIT) and not is_gone(error):
+                    # Refused, and over: the statement was its own transaction.
+                    await self.connections.give_back(held)
                     raise
-                except GONE:
-                    await connection.invalidate()
-                except asyncio.CancelledError:
-                    # The statement may still be running: closing is the only safe end.
-                    await connection.invalidate()
+                # Dead, or cancelled while the statement may still be running: closing is the only safe end.
+                await self.connections.drop(held)
+                if not is_gone(error):
                     raise
-                finally:
-                    await connection.close()
-        except UNFIT:
-            raise
-        except (exc.TimeoutError, exc.DBAPIError, TimeoutError, *GONE) as error:
-            raise Unavailable("The database does not answer.") from error
+                if not held.proven:
+                    raise Unavailable("The database does not answer.") from error
+            else:
+                await self.connections.give_back(held)
+                return rows
 
     @asynccontextmanager
     async def transaction(self, organization_id: UUID) -> AsyncIterator[AsyncSession]:
         """A transaction that sees and changes one organization; commits on leaving, unless an error leaves it."""
         async with (
-            self._begun("BEGIN", organization_id) as (connection, driver),
-            session_on(connection, driver, organization_id) as session,
+            self._begun("BEGIN", organization_id) as held,
+            session_on(held.for_sessions, held.driver, organization_id) as session,
         ):
             yield session
-            await session.flush()
+            await flush(session)
 
     @asynccontextmanager
     async def across_organizations(self) -> AsyncIterator[tuple[AsyncConnection, Connection]]:
         """A transaction of the house itself: sees the feed of every organization, and no other rows."""
-        async with self._begun("BEGIN", None) as begun:
-            yield begun
+        async with self._begun("BEGIN", None) as held:
+            yield held.for_sessions, held.driver
 
     @asynccontextmanager
-    async def _begun(
-        self, begin: str, organization_id: UUID | None
-    ) -> AsyncIterator[tuple[AsyncConnection, Connection]]:
+    async def _begun(self, begin: str, organization_id: UUID | None) -> AsyncIterator[Held]:
         scope = (
             "SET LOCAL stafett.follower = 'on'"
             if organization_id is None
             else f"SET LOCAL stafett.organization_id = '{organization_id}'"
         )
-        connection, driver = await self._connected(f"{begin}; {scope}")
+        held = await self._take_begun(f"{begin}; {scope}")
         try:
             try:
-                yield connection, driver
-                await driver.execute("COMMIT")
+                yield held
+                await held.driver.execute("COMMIT")
             except BaseException as error:
-                await _roll_back(connection, driver, error)
+                await self._roll_back(held, error)
                 raise
         except (exc.DBAPIError, *GONE) as error:
             if not is_gone(error):
                 raise
             raise Unavailable("The database does not answer.") from error
-        finally:
-            await connection.close()
+        await self.connections.give_back(held)
 
-    async def _connected(self, begin: str) -> tuple[AsyncConnection, Connection]:
-        """A connection on which `begin` has run. Connections that died while they were idle are replaced."""
+    async def _take(self) -> Held:
         try:
-            while True:
-                connection = await self.engine.connect()
-                raw = await connection.get_raw_connection()
-                driver: Connection = raw.driver_connection  # type: ignore[assignment]
-                try:
-                    await driver.execute(begin)
-                except GONE:
-                    await connection.invalidate()
-                    await connection.close()
-                except BaseException:
-                    await connection.invalidate()
-                    await connection.close()
-                    raise
-                else:
-                    return connection, driver
-        except (exc.TimeoutError, exc.DBAPIError, TimeoutError, *GONE) as error:
+            return await self.connections.take()
+        except (exc.DBAPIError, TimeoutError, *GONE) as error:
             raise Unavailable("The database does not answer.") from error
+
+    async def _take_begun(self, begin: str) -> Held:
+        """A connection on which `begin` has run. Connections that died while they were idle are replaced."""
+        while True:
+            held = await self._take()
+            try:
+                await held.driver.execute(begin)
+            except BaseException as error:
+                await self.connections.drop(held)
+                if not is_gone(error):
+                    raise
+                if not held.proven:
+                    raise Unavailable("The database does not answer.") from error
+            else:
+                return held
+
+    async def _roll_back(self, held: Held, error: BaseException) -> None:
+        """Leave the connection clean, or do not give it back at all."""
+        if isinstance(error, asyncio.CancelledError | GeneratorExit):
+            # A cancelled statement may still be running: closing is the only safe end.
+            await self.connections.drop(held)
+            return
+        try:
+            await held.driver.execute("ROLLBACK")
+        except BaseException as failed:
+            await self.connections.drop(held)
+            if not isinstance(failed, (asyncpg.PostgresError, *GONE)):
+                raise
+        else:
+            await self.connections.give_back(held)
 
 
 def driver_error(error: BaseException) -> BaseException:
@@ -216,18 +228,6 @@ def is_gone(error: BaseException) -> bool:
     """Whether the database is not there, rather than having refused something."""
     cause = driver_error(error)
     return isinstance(cause, GONE) and not isinstance(cause, UNFIT)
-
-
-async def _roll_back(connection: AsyncConnection, driver: Connection, error: BaseException) -> None:
-    """Leave the connection clean, or do not give it back at all."""
-    if isinstance(error, (asyncio.CancelledError, GeneratorExit)) or driver.is_closed():
-        # A cancelled statement may still be running: closing is the only safe end.
-        await connection.invalidate()
-        return
-    try:
-        await driver.execute("ROLLBACK")
-    except (asyncpg.PostgresError, *GONE):
-        await connection.invalidate()
 
 
 @asynccontextmanager
@@ -244,7 +244,17 @@ async def session_on(
     try:
         yield session
     finally:
-        await session.close()
+        if session.in_transaction():
+            await session.close()
+        else:
+            # Nothing went through it, so there is nothing to wait for: a greenlet less.
+            session.sync_session.close()
+
+
+async def flush(session: AsyncSession) -> None:
+    """Send what has changed, if anything has: asking SQLAlchemy to find that out costs a greenlet, 0.05 ms."""
+    if session.new or session.dirty or session.deleted:
+        await session.flush()
 
 
 def reader_of(session: AsyncSession) -> Reader:

@@ -18,7 +18,7 @@ from prometheus_client import Counter, Gauge
 from sqlalchemy import Column, DateTime, MetaData, Table, Text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.chassis.database import Database, session_on
+from services.chassis.database import Database, flush, session_on
 from services.chassis.errors import Unavailable
 from services.chassis.events import Cursor
 
@@ -157,7 +157,7 @@ class FeedFollower:
         listener = self._listeners.get(event.type)
         if listener is not None:
             await listener(session, event)
-            await session.flush()
+            await flush(session)
             APPLIED.labels(self._follower, self.source).inc()
 
     async def _fetch(self, after: str | None) -> list[dict[str, Any]]:

@@ -33,7 +33,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.sql.selectable import NamedFromClause
 from sqlalchemy.sql.util import ClauseAdapter
 
-from services.chassis.database import Reader, Viewer, reader_of
+from services.chassis.database import Reader, Viewer, flush, reader_of
 from services.chassis.errors import NotFound
 from services.chassis.pages import DEFAULT_LIMIT, Page, PageQuery, read_cursor, write_cursor
 from services.chassis.statement import Statement
@@ -117,8 +117,7 @@ class Read(Generic[M]):
         A session's unit of work, and reading back after it, cost five times as much; what they are good for, changes to
         rows that were loaded, a new row does not need.
         """
-        if session.new or session.dirty:
-            await session.flush()
+        await flush(session)
         statement = self._statements.get(("add",))
         if statement is None:
             statement = self._statements["add",] = self._insert_statement()

@@ -8,7 +8,7 @@ from fastapi import Depends, Request
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.chassis.caller import Caller, Follower
-from services.chassis.database import Reader, Viewer, reader_of
+from services.chassis.database import Reader, Viewer, flush, reader_of
 from services.chassis.errors import Unauthenticated
 from services.chassis.events import store_recorded
 from services.chassis.idempotency import Answer, KeyedRequest, claim
@@ -67,7 +67,7 @@ async def session_of(request: Request) -> AsyncIterator[AsyncSession]:
             if answer is not None:
                 raise Replayed(answer)
         yield session
-        await session.flush()
+        await flush(session)
         kept = None if keyed is None else (keyed, request.scope["stafett.answer"])
         await store_recorded(session, caller, REQUEST_ID.get(), kept)
 
