@@ -11,10 +11,13 @@ from services.chassis.web import Service, create_app
 from services.handover.api import (
     calibration,
     competence_needs,
+    contacts,
     coverage,
+    customer_voices,
     customers,
     deal_imports,
     estimates,
+    front_desk,
     handovers,
     log_entries,
     moves,
@@ -32,7 +35,10 @@ SERVICE = Service(
     routers=[
         handovers.router,
         moves.router,
+        # Before the customers: `lookup` stands where an id would.
+        front_desk.router,
         customers.router,
+        contacts.router,
         deal_imports.router,
         stakeholders.router,
         promises.router,
@@ -43,6 +49,7 @@ SERVICE = Service(
         unknowns.router,
         competence_needs.router,
         coverage.router,
+        customer_voices.router,
     ],
     follows=FOLLOWS,
 )

@@ -6,7 +6,8 @@ from typing import Any
 
 from services.chassis.events import Event
 from services.handover.domain.competence import CompetenceNeed
-from services.handover.domain.customer import Customer
+from services.handover.domain.customer import Contact, Customer
+from services.handover.domain.customer_voice import CustomerVoice
 from services.handover.domain.deal_import import DealCustomer, OpenedHandover
 from services.handover.domain.estimate import Estimate
 from services.handover.domain.handover import Handover
@@ -31,6 +32,30 @@ def customer_changed(
 ) -> Event:
     """What is known of a customer changed."""
     return Event("customer.changed", f"customers/{customer.id}", before=before, after=after)
+
+
+def _contact(verb: str, contact: Contact, **told: Mapping[str, Any]) -> Event:
+    path = f"customers/{contact.customer_id}/contacts/{contact.id}"
+    return Event(f"contact.{verb}", path, {"customer_id": contact.customer_id}, **told)
+
+
+def contact_created(contact: Contact) -> Event:
+    """Somebody at a customer became known."""
+    return _contact(
+        "created", contact, after={"name": contact.name, "job_title": contact.job_title}
+    )
+
+
+def contact_changed(contact: Contact, before: Mapping[str, Any], after: Mapping[str, Any]) -> Event:
+    """What is known of somebody at a customer changed."""
+    return _contact("changed", contact, before=before, after=after)
+
+
+def contact_deleted(contact: Contact) -> Event:
+    """Somebody was taken off a customer's contacts."""
+    return _contact(
+        "deleted", contact, before={"name": contact.name, "job_title": contact.job_title}
+    )
 
 
 def handover_created(handover: Handover | OpenedHandover) -> Event:
@@ -65,7 +90,16 @@ def _part(
     name: str,
     verb: str,
     path: str,
-    part: Stakeholder | Unknown | CompetenceNeed | LogEntry | Promise | ReadBack | Estimate,
+    part: (
+        Stakeholder
+        | Unknown
+        | CompetenceNeed
+        | LogEntry
+        | Promise
+        | ReadBack
+        | Estimate
+        | CustomerVoice
+    ),
     before: Mapping[str, Any] | None = None,
     after: Mapping[str, Any] | None = None,
 ) -> Event:
@@ -263,3 +297,19 @@ def past_estimate_imported(past: PastEstimate, earlier: PastEstimate | None) -> 
         None if earlier is None else said(earlier),
         said(past),
     )
+
+
+def customer_voice_created(voice: CustomerVoice) -> Event:
+    """Somebody wrote down what a customer said. What, and who, is told by no event: consent can be taken back, events cannot."""
+    after = {"phase": voice.phase, "may_share": voice.may_share}
+    return _part("customer-voice", "created", "customer-voices", voice, after=after)
+
+
+def customer_voice_moved(verb: str, voice: CustomerVoice) -> Event:
+    """A voice was corrected, or its sharing changed, without what was said: customer-voice.corrected, .shared, .unshared."""
+    return _part("customer-voice", verb, "customer-voices", voice)
+
+
+def customer_voice_deleted(voice: CustomerVoice) -> Event:
+    """A voice was deleted, and nothing of it is kept."""
+    return _part("customer-voice", "deleted", "customer-voices", voice)

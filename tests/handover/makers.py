@@ -93,6 +93,16 @@ async def logged(person: Person, handover: dict[str, Any], **fields: Any) -> dic
     return made(await person.post(f"/v1/handovers/{handover['id']}/log", given))
 
 
+async def contact(person: Person, customer_id: str, **fields: Any) -> dict[str, Any]:
+    given = {"name": "Bodil Brandt", **fields}
+    return made(await person.post(f"/v1/customers/{customer_id}/contacts", given))
+
+
+async def voice(person: Person, handover: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    given = {"phase": "during", "quote": "The queue was gone by noon.", **fields}
+    return made(await person.post(f"/v1/handovers/{handover['id']}/customer-voices", given))
+
+
 async def move(
     person: Person, handover: dict[str, Any], noun: str, body: Any = None
 ) -> dict[str, Any]:

@@ -103,6 +103,9 @@ async def _fill_handover(everything: Filled, competence: str) -> None:
     [promise] = await handover.promises_of(firm, first)
     read_back = handover.made(await handover.read_back(firm.lead, promise))
     entry = await handover.logged(firm.seller, first)
+    contact = await handover.contact(firm.seller, first["customer_id"])
+    voice = await handover.voice(firm.learner, first)
+    everything.have(contact_id=contact["id"], voice_id=voice["id"])
     everything.have(
         handover_id=first["id"],
         customer_id=first["customer_id"],

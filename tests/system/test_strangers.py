@@ -20,6 +20,8 @@ from tests.conftest import Person, Product, found_firm
 from tests.system.filled import KINDS, Filled, filled
 
 DOCUMENT = merged_document()
+# Of several parameters, one must be given; this one is.
+ONE_OF = {"lookupCustomers": "phone"}
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,10 @@ class Operation:
     def request(self, everything: Filled) -> dict[str, Any]:
         """A request that somebody of the firm could send: the firm's ids wherever an id is asked for."""
         path = self.path.format(**{name: everything.first(name) for name in self.names("path")})
-        query = {name: _example(self, name) for name in self.names("query", required=True)}
+        needed = self.names("query", required=True)
+        if self.name in ONE_OF:
+            needed.append(ONE_OF[self.name])
+        query = {name: _example(self, name) for name in needed}
         query |= {
             name: id
             for name in self.names("query")

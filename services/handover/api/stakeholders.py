@@ -1,10 +1,11 @@
 """Stakeholders of a handover: who at the customer has a say."""
 
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import Query, Request
 from pydantic import BaseModel, EmailStr, Field
+from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
 from services.chassis.database import load, reader_of
@@ -16,7 +17,9 @@ from services.chassis.web import CallerDep, MatchDep, SessionDep, ViewerDep, con
 from services.handover import events
 from services.handover.api.handovers import HANDOVERS
 from services.handover.domain.contents import load_part
+from services.handover.domain.customer import country_for
 from services.handover.domain.handover import Handover
+from services.handover.domain.reach import email_key, require_phone
 from services.handover.domain.stakeholder import Stakeholder, StakeholderRole
 
 router = concept("stakeholders")
@@ -47,7 +50,11 @@ class StakeholderPage(BaseModel):
 
 class StakeholderFields(Body):
     email: EmailStr | None = None
-    phone: Line | None = Field(None, examples=["+47 22 00 00 01"])
+    phone: Line | None = Field(
+        None,
+        examples=["+47 22 00 00 01"],
+        description="In any spelling; kept as E.164. Without a country code it is of the customer's country.",
+    )
     preferences: Prose | None = Field(None, description="How they want to be met.")
 
 
@@ -72,6 +79,18 @@ class StakeholderQuery(PageQuery):
 STAKEHOLDERS = Read(StakeholderOut, Stakeholder, filters=["handover_id", "role"])
 
 
+async def _reachable(
+    session: AsyncSession, handover: Handover, given: dict[str, Any]
+) -> dict[str, Any]:
+    """What was given, with the telephone number and the address in one spelling."""
+    if given.get("phone"):
+        country = await country_for(session, handover.customer_id)
+        given["phone"] = require_phone(given["phone"], country, "/phone")
+    if given.get("email"):
+        given["email"] = email_key(given["email"])
+    return given
+
+
 @router.post(_LIST, status_code=201, response_model=StakeholderOut, summary="Name a stakeholder")
 async def create_stakeholder(
     handover_id: UUID, body: NewStakeholder, caller: CallerDep, session: SessionDep
@@ -79,8 +98,9 @@ async def create_stakeholder(
     """The seller or a manager, until the handover is submitted."""
     handover = await load(session, Handover, handover_id)
     handover.require_writer(caller)
+    given = await _reachable(session, handover, body.model_dump())
     stakeholder = Stakeholder(
-        organization_id=caller.organization_id, handover_id=handover_id, **body.model_dump()
+        organization_id=caller.organization_id, handover_id=handover_id, **given
     )
     session.add(stakeholder)
     record(session, events.stakeholder_created(stakeholder))
@@ -124,7 +144,8 @@ async def change_stakeholder(
     stakeholder = await load_part(session, Stakeholder, handover_id, stakeholder_id)
     handover.require_writer(caller)
     match.check(stakeholder.version)
-    stakeholder.sqlmodel_update(body.model_dump(exclude_unset=True))
+    given = await _reachable(session, handover, body.model_dump(exclude_unset=True))
+    stakeholder.sqlmodel_update(given)
     record(session, events.stakeholder_changed(stakeholder, *changes(stakeholder)))
     await session.flush()
     return found(await STAKEHOLDERS.one(reader_of(session), stakeholder.id))

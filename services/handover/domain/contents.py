@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.chassis.database import load, organization_of
 from services.chassis.errors import FieldError, Invalid, NotFound
 from services.handover.domain.competence import CompetenceNeed
+from services.handover.domain.customer_voice import CustomerVoice
 from services.handover.domain.estimate import Estimate
 from services.handover.domain.handover import Handover
 from services.handover.domain.log import LogEntry, LogKind, unresolved_changes
@@ -18,7 +19,17 @@ from services.handover.domain.promise import Promise, ReadBack
 from services.handover.domain.stakeholder import Stakeholder
 from services.handover.domain.unknown import Unknown
 
-Part = TypeVar("Part", Stakeholder, Promise, ReadBack, LogEntry, Unknown, CompetenceNeed, Estimate)
+Part = TypeVar(
+    "Part",
+    Stakeholder,
+    Promise,
+    ReadBack,
+    LogEntry,
+    Unknown,
+    CompetenceNeed,
+    Estimate,
+    CustomerVoice,
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,12 +26,14 @@ DECIDING = frozenset({StakeholderRole.economic_buyer, StakeholderRole.decision_m
 
 
 class Stakeholder(Row, table=True):
-    """Somebody at the customer, and how they want to be met."""
+    """Somebody at the customer, and how they want to be met. `phone` is E.164, `email` in lower case (reach.py)."""
 
     __tablename__: ClassVar[str] = "stakeholder"
     __table_args__ = (
         refers_to(SCHEMA, "handover", "handover_id"),
         Index("ix_stakeholder_handover", "organization_id", "handover_id", "id"),
+        Index("ix_stakeholder_phone", "organization_id", "phone"),
+        Index("ix_stakeholder_email", "organization_id", "email"),
         CheckConstraint("char_length(name) BETWEEN 1 AND 200", name="name_length"),
     )
 

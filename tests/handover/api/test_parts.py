@@ -21,7 +21,7 @@ from tests.handover.makers import (
     stakeholder,
 )
 
-STAKEHOLDER = {"name": "Randi Fjellheim", "role": "champion", "phone": "+47 22 00 00 01"}
+STAKEHOLDER = {"name": "Randi Fjellheim", "role": "champion", "phone": "+4722000001"}
 NEED = {"competence": "tills", "level": 3, "from": "2026-12-01", "to": "2027-03-01"}
 
 
