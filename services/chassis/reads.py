@@ -42,6 +42,8 @@ from services.chassis.tables import Row
 M = TypeVar("M", bound=BaseModel)
 
 _ONE: ColumnElement[int] = literal_column("1", Integer)
+# What `row_to_json` is given must be no column's name, and fields of models do not begin so.
+_ITEM, _SHOWN = "_item", "_shown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +186,7 @@ class Read(Generic[M]):
         return inner.order_by(*(c.desc() if descending else c.asc() for c in order))
 
     def _one_statement(self, inner: Select[Any]) -> Statement:
-        item = inner.subquery("item")
+        item = inner.subquery(_ITEM)
         shown = [_json_of(item)]
         if self._has_version:
             shown.append(item.c.version)
@@ -198,9 +200,9 @@ class Read(Generic[M]):
         item = (
             ordered.add_columns(sort.label("sort_value"), self._key.label("sort_id"))
             .limit(limit + _ONE)
-            .subquery("item")
+            .subquery(_ITEM)
         )
-        told = select(*(item.c[name] for name in self._fields)).correlate(item).lateral("told")
+        told = select(*(item.c[name] for name in self._fields)).correlate(item).lateral(_SHOWN)
         number = func.row_number().over().label("number")
         row = (
             select(_json_of(told).label("json"), item.c.sort_value, item.c.sort_id, number)
