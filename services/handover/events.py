@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any
+from typing import Any, Protocol
+from uuid import UUID
 
 from services.chassis.events import Event
 from services.handover.domain.competence import CompetenceNeed
@@ -14,6 +15,7 @@ from services.handover.domain.handover import Handover
 from services.handover.domain.log import LogEntry
 from services.handover.domain.past_estimate import PastEstimate
 from services.handover.domain.promise import Promise, ReadBack
+from services.handover.domain.question import Answer, Question
 from services.handover.domain.stakeholder import Stakeholder
 from services.handover.domain.unknown import Unknown
 
@@ -86,20 +88,18 @@ def handover_moved(
     return Event(f"handover.{verb}", _on(handover), before=before, after=after)
 
 
+class Part(Protocol):
+    """What belongs to a handover."""
+
+    id: UUID
+    handover_id: UUID
+
+
 def _part(
     name: str,
     verb: str,
     path: str,
-    part: (
-        Stakeholder
-        | Unknown
-        | CompetenceNeed
-        | LogEntry
-        | Promise
-        | ReadBack
-        | Estimate
-        | CustomerVoice
-    ),
+    part: Part,
     before: Mapping[str, Any] | None = None,
     after: Mapping[str, Any] | None = None,
 ) -> Event:
@@ -145,6 +145,13 @@ def unknown_changed(unknown: Unknown, before: Mapping[str, Any], after: Mapping[
 def unknown_deleted(unknown: Unknown) -> Event:
     """A gap is declared no more."""
     return _part("unknown", "deleted", "unknowns", unknown, before={"what": unknown.what})
+
+
+def unknown_resolved(
+    unknown: Unknown, before: Mapping[str, Any], after: Mapping[str, Any]
+) -> Event:
+    """An answer to the question that a declared gap had opened was accepted."""
+    return _part("unknown", "resolved", "unknowns", unknown, before, after)
 
 
 def _need(need: CompetenceNeed) -> dict[str, Any]:
@@ -313,3 +320,56 @@ def customer_voice_moved(verb: str, voice: CustomerVoice) -> Event:
 def customer_voice_deleted(voice: CustomerVoice) -> Event:
     """A voice was deleted, and nothing of it is kept."""
     return _part("customer-voice", "deleted", "customer-voices", voice)
+
+
+def question_asked(question: Question) -> Event:
+    """Somebody needs to know something; `routed_to` says who can probably tell, and why it is thought so."""
+    after = {
+        "text": question.text,
+        "topic": question.topic,
+        "blocking": question.blocking,
+        "due_on": question.due_on,
+        "asked_by": question.asked_by,
+        "owner_id": question.owner_id,
+        "unknown_id": question.unknown_id,
+        "routed_to": question.routed_to,
+    }
+    return _part("question", "asked", "questions", question, after=after)
+
+
+def question_changed(
+    question: Question, before: Mapping[str, Any], after: Mapping[str, Any]
+) -> Event:
+    """A question is asked otherwise, or goes to others."""
+    return _part("question", "changed", "questions", question, before, after)
+
+
+def question_answered(answer: Answer) -> Event:
+    """Somebody answered; whether it helps is not said yet."""
+    after = {
+        "question_id": answer.question_id,
+        "author_id": answer.author_id,
+        "text": answer.text,
+    }
+    path = f"questions/{answer.question_id}/answers"
+    return _part("question", "answered", path, answer, after=after)
+
+
+def question_resolved(
+    question: Question, answer: Answer, before: Mapping[str, Any], after: Mapping[str, Any]
+) -> Event:
+    """An answer was accepted."""
+    told = {
+        **after,
+        "accepted_answer_id": answer.id,
+        "answered_by": answer.author_id,
+        "accepted_by": answer.accepted_by,
+    }
+    return _part("question", "resolved", "questions", question, before, told)
+
+
+def question_withdrawn(
+    question: Question, before: Mapping[str, Any], after: Mapping[str, Any]
+) -> Event:
+    """A question need not be answered any more."""
+    return _part("question", "withdrawn", "questions", question, before, after)

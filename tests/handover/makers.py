@@ -152,3 +152,25 @@ async def accepted(firm: Firm, promises: int = 1, **fields: Any) -> dict[str, An
 async def in_delivery(firm: Firm, promises: int = 1, **fields: Any) -> dict[str, Any]:
     handover = await accepted(firm, promises, **fields)
     return await move(firm.lead, handover, "start")
+
+
+async def question(person: Person, handover: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    given = {"text": "Do the tills in Malmö take Danish VAT?", **fields}
+    return made(await person.post(f"/v1/handovers/{handover['id']}/questions", given))
+
+
+def question_path(question: dict[str, Any], *further: str) -> str:
+    path = f"/v1/handovers/{question['handover_id']}/questions/{question['id']}"
+    return "/".join([path, *further])
+
+
+async def answer(
+    person: Person, question: dict[str, Any], text: str = "Swedish: it follows the shop's address."
+) -> dict[str, Any]:
+    return made(await person.post(question_path(question, "answers"), {"text": text}))
+
+
+async def accept_answer(person: Person, answer: dict[str, Any]) -> httpx.Response:
+    question = {"handover_id": answer["handover_id"], "id": answer["question_id"]}
+    path = question_path(question, "acceptance")
+    return await person.post(path, {"answer_id": answer["id"]})

@@ -10,6 +10,7 @@ from tests.onboarding import makers as onboarding
 
 # What a body or a query calls something that a path calls by its kind.
 KINDS = {
+    "asked_by": "person_id",
     "author_id": "person_id",
     "delivery_lead_id": "person_id",
     "lead_id": "person_id",
@@ -113,6 +114,12 @@ async def _fill_handover(everything: Filled, competence: str) -> None:
         read_back_id=read_back["id"],
         entry_id=entry["id"],
     )
+    asked = await handover.question(firm.learner, first, topic="VAT")
+    answer = await handover.answer(firm.trainer, asked)
+    everything.have(question_id=asked["id"], answer_id=answer["id"])
+    resolved = await handover.question(firm.learner, first)
+    helped = await handover.answer(firm.trainer, resolved)
+    handover.made(await handover.accept_answer(firm.learner, helped), 200)
     for other in (
         await handover.complete_draft(firm),
         await handover.accepted(firm),

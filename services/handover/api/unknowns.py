@@ -6,6 +6,7 @@ from uuid import UUID
 
 from fastapi import Query, Request
 from pydantic import BaseModel, Field
+from sqlalchemy import select
 from starlette.responses import Response
 
 from services.chassis.database import load, reader_of
@@ -16,6 +17,7 @@ from services.chassis.reads import Read
 from services.chassis.web import (
     CallerDep,
     MatchDep,
+    NowDep,
     RuntimeDep,
     SessionDep,
     ViewerDep,
@@ -28,7 +30,14 @@ from services.handover.api.handovers import HANDOVERS
 from services.handover.domain.base import directory
 from services.handover.domain.completeness import Item, require_answer
 from services.handover.domain.contents import load_part
+from services.handover.domain.declaring import (
+    let_go,
+    question_for,
+    question_of,
+    restate,
+)
 from services.handover.domain.handover import Handover
+from services.handover.domain.question import Question
 from services.handover.domain.unknown import Unknown
 
 router = concept("unknowns")
@@ -49,6 +58,8 @@ class UnknownOut(BaseModel):
     reason: str
     owner_id: UUID
     due_on: date
+    question_id: UUID | None = Field(description="The question that it opened.")
+    resolved_at: Moment | None = Field(description="When an answer to that was accepted.")
 
 
 class UnknownPage(BaseModel):
@@ -73,7 +84,18 @@ class UnknownPatch(Body):
     due_on: Day = Field(default=date.min)
 
 
-UNKNOWNS = Read(UnknownOut, Unknown, filters=["handover_id"])
+_u = Unknown.__table__.c  # type: ignore[attr-defined]
+_q = Question.__table__.c  # type: ignore[attr-defined]
+UNKNOWNS = Read(
+    UnknownOut,
+    Unknown,
+    columns={
+        "question_id": select(_q.id)
+        .where(_q.organization_id == _u.organization_id, _q.unknown_id == _u.id)
+        .scalar_subquery()
+    },
+    filters=["handover_id"],
+)
 
 
 @router.post(_LIST, status_code=201, response_model=UnknownOut, summary="Declare an unknown")
@@ -81,10 +103,11 @@ async def create_unknown(
     handover_id: UUID,
     body: NewUnknown,
     caller: CallerDep,
+    now: NowDep,
     runtime: RuntimeDep,
     session: SessionDep,
 ) -> Response:
-    """The seller or a manager, until the handover is submitted; once for each item of the missing list."""
+    """The seller or a manager, until the handover is submitted; once for each item of the missing list. Opens a question."""
     handover = await load(session, Handover, handover_id)
     handover.require_writer(caller)
     require_answer("/reason", body.reason)
@@ -95,7 +118,10 @@ async def create_unknown(
         organization_id=caller.organization_id, handover_id=handover_id, **body.model_dump()
     )
     session.add(unknown)
-    record(session, events.unknown_created(unknown))
+    await session.flush()
+    question = await question_for(session, unknown, handover, caller, now)
+    session.add(question)
+    record(session, events.unknown_created(unknown), events.question_asked(question))
     await session.flush()
     return found(
         await UNKNOWNS.one(reader_of(session), unknown.id),
@@ -129,7 +155,7 @@ async def change_unknown(
     runtime: RuntimeDep,
     session: SessionDep,
 ) -> Response:
-    """JSON Merge Patch; If-Match is required. Until the handover is submitted."""
+    """JSON Merge Patch; If-Match is required. Until the handover is submitted or the question answered, which changes too."""
     handover = await load(session, Handover, handover_id)
     unknown = await load_part(session, Unknown, handover_id, unknown_id)
     handover.require_writer(caller)
@@ -141,19 +167,33 @@ async def change_unknown(
     )
     unknown.sqlmodel_update(given)
     record(session, events.unknown_changed(unknown, *changes(unknown)))
+    question = await question_of(session, unknown)
+    if question is not None:
+        await restate(session, question, unknown, handover)
+        record(session, events.question_changed(question, *changes(question)))
     await session.flush()
     return found(await UNKNOWNS.one(reader_of(session), unknown.id))
 
 
 @router.delete(_ONE, status_code=204, summary="Take an unknown off")
 async def delete_unknown(
-    handover_id: UUID, unknown_id: UUID, caller: CallerDep, match: MatchDep, session: SessionDep
+    handover_id: UUID,
+    unknown_id: UUID,
+    caller: CallerDep,
+    match: MatchDep,
+    now: NowDep,
+    session: SessionDep,
 ) -> Response:
-    """If-Match is required. Until the handover is submitted."""
+    """If-Match is required. Until the handover is submitted. Withdraws its question, unless that was answered."""
     handover = await load(session, Handover, handover_id)
     unknown = await load_part(session, Unknown, handover_id, unknown_id)
     handover.require_writer(caller)
     match.check(unknown.version)
     record(session, events.unknown_deleted(unknown))
+    question = await question_of(session, unknown)
+    if question is not None:
+        if let_go(question, now):
+            record(session, events.question_withdrawn(question, *changes(question)))
+        await session.flush()
     await session.delete(unknown)
     return Response(status_code=204)

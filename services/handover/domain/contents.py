@@ -16,6 +16,7 @@ from services.handover.domain.estimate import Estimate
 from services.handover.domain.handover import Handover
 from services.handover.domain.log import LogEntry, LogKind, unresolved_changes
 from services.handover.domain.promise import Promise, ReadBack
+from services.handover.domain.question import Answer, Question, QuestionState
 from services.handover.domain.stakeholder import Stakeholder
 from services.handover.domain.unknown import Unknown
 
@@ -24,11 +25,13 @@ Part = TypeVar(
     Stakeholder,
     Promise,
     ReadBack,
+    Estimate,
     LogEntry,
     Unknown,
     CompetenceNeed,
-    Estimate,
     CustomerVoice,
+    Question,
+    Answer,
 )
 
 
@@ -46,6 +49,8 @@ class Contents:
     """Those that stand: of the words that the promises have now."""
     changes: Sequence[LogEntry] = ()
     """What the log tells of changes that nobody has corrected."""
+    blocking_questions: Sequence[Question] = ()
+    """Those that are open."""
 
 
 async def load_part(session: AsyncSession, table: type[Part], handover_id: UUID, id: UUID) -> Part:
@@ -117,6 +122,7 @@ async def contents_of(session: AsyncSession, handover: Handover) -> Contents:
         unknowns=await parts_of(session, Unknown, handover.id),
         read_backs=[read_back for read_back in read_backs if read_back.voided_at is None],
         changes=await _changes_of(session, handover.id),
+        blocking_questions=await _blocking_questions_of(session, handover.id),
     )
 
 
@@ -132,3 +138,18 @@ async def _changes_of(session: AsyncSession, handover_id: UUID) -> Sequence[LogE
         .order_by(columns.id)
     )
     return unresolved_changes(told)
+
+
+async def _blocking_questions_of(session: AsyncSession, handover_id: UUID) -> Sequence[Question]:
+    columns = Question.__table__.c  # type: ignore[attr-defined]
+    found = await session.scalars(
+        select(Question)
+        .where(
+            columns.organization_id == organization_of(session),
+            columns.handover_id == handover_id,
+            columns.blocking,
+            columns.state == QuestionState.open,
+        )
+        .order_by(columns.id)
+    )
+    return found.all()

@@ -67,6 +67,15 @@ def unready_promises(contents: Contents) -> Iterator[Obstacle]:
             )
 
 
+def open_blocking_questions(contents: Contents) -> Iterator[Obstacle]:
+    """The questions that must be answered before anybody can say that they take it over."""
+    for question in contents.blocking_questions:
+        yield Obstacle(
+            FieldError(f"/questions/{question.id}", "It blocks, and no answer to it is accepted."),
+            question.text,
+        )
+
+
 def promises_without_outcome(contents: Contents) -> Iterator[Obstacle]:
     """The promises of which nobody has said yet what became of them; declining one leaves it open."""
     for promise in contents.promises:
@@ -95,7 +104,7 @@ def deal_not_won(contents: Contents) -> Iterator[Obstacle]:
 
 # In the order in which people are told.
 GUARDS: Mapping[Move, Sequence[Guard]] = {
-    Move.accept: (unready_promises,),
+    Move.accept: (unready_promises, open_blocking_questions),
     Move.start: (deal_not_won,),
     Move.complete: (promises_without_outcome,),
 }

@@ -194,6 +194,11 @@ class Handover(Row, table=True):
                 state=self.state,
             )
 
+    def require_open(self) -> None:
+        """Refuse what makes no sense once it is over."""
+        if self.state in ENDED:
+            raise Frozen("A handover that is {state} is over.", state=self.state)
+
     def require_writer(self, caller: Caller) -> None:
         """Refuse whoever may not write what was said, and everybody once it was submitted."""
         self.require_seller_or_manager(caller)

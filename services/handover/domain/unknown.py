@@ -1,10 +1,14 @@
-"""An unknown: a gap of the missing list that is declared instead of filled with something made up."""
+"""An unknown: a gap of the missing list that is declared instead of filled with something made up.
 
-from datetime import date
+It opens a question, and counts as resolved once an answer to that is accepted.
+"""
+
+from datetime import date, datetime
 from typing import ClassVar
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, UniqueConstraint
+from sqlalchemy import CheckConstraint, DateTime, UniqueConstraint
+from sqlmodel import Field
 
 from services.chassis.tables import refers_to
 from services.handover.domain.base import SCHEMA, Row
@@ -25,3 +29,4 @@ class Unknown(Row, table=True):
     reason: str
     owner_id: UUID
     due_on: date
+    resolved_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
