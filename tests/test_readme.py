@@ -92,7 +92,15 @@ def served(environment: dict[str, str]) -> Iterator[dict[str, str]]:
 # What a stranger asks for: the handover of the story, and what is in it.
 STRANGER = "".join(
     f"curl -s --oauth2-bearer $STRANGER $API/v1/handovers/$HANDOVER{path}\n"
-    for path in ("", "/readiness", "/stakeholders", "/promises", "/promises/$PROMISE", "/coverage")
+    for path in (
+        "",
+        "/readiness",
+        "/stakeholders",
+        "/promises",
+        "/promises/$PROMISE",
+        "/coverage",
+        "/walkthroughs",
+    )
 )
 
 
@@ -112,14 +120,14 @@ def told(served: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> li
 @pytest.fixture
 def answers(told: list[Answer]) -> list[Answer]:
     """What the story's lines were answered."""
-    return told[:10]
+    return told[:12]
 
 
 def test_the_story_has_ten_lines_and_each_is_answered(answers: list[Answer]) -> None:
     assert len(re.findall(r"^# \d+\.", story("lines"), re.MULTILINE)) == 10
     assert [answer.status for answer in answers] == [
         *(201, 200, 201, 201),  # what the seller writes
-        *(200, 200, 409, 201, 200),  # what the two do with it
+        *(200, 200, 409, 201, 200, 201, 200),  # what the two do with it
         200,  # what the learner sees
     ]
 
@@ -134,23 +142,24 @@ def test_a_draft_lacks_who_decides_and_what_was_promised(answers: list[Answer]) 
 def test_the_handover_goes_from_the_seller_to_the_lead(answers: list[Answer]) -> None:
     assert answers[2].body["role"] == "economic_buyer"
     assert answers[3].body["state"] == "offered"
-    states = [answers[line].body["state"] for line in (4, 5, 8)]
+    states = [answers[line].body["state"] for line in (4, 5, 10)]
     assert states == ["submitted", "in_review", "accepted"]
 
 
 def test_a_promise_that_was_not_read_back_forbids_the_acceptance(answers: list[Answer]) -> None:
-    promise, refused, read_back = answers[3].body, answers[6].body, answers[7].body
+    promise, refused, read_back = answers[3].body, answers[6].body, answers[9].body
     assert refused["type"] == "/problems/conflict"
-    assert [error["pointer"] for error in refused["errors"]] == [f"/promises/{promise['id']}"]
+    pointers = [error["pointer"] for error in refused["errors"]]
+    assert pointers == [f"/promises/{promise['id']}", "/walkthroughs"]
     assert read_back["promise_id"] == promise["id"]
     assert read_back["stance"] == "promise"
 
 
 def test_a_learner_sees_what_to_learn_and_by_when(answers: list[Answer]) -> None:
-    learning = answers[9].body
+    learning = answers[11].body
     assert learning["open"]
     assert learning["next"]["title"]
 
 
 def test_the_key_of_a_stranger_opens_none_of_these_addresses(told: list[Answer]) -> None:
-    assert [answer.status for answer in told[10:]] == [404] * STRANGER.count("\n")
+    assert [answer.status for answer in told[12:]] == [404] * STRANGER.count("\n")

@@ -3,6 +3,7 @@
 import asyncio
 from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 from services.demo.content import Data, content
 
@@ -69,6 +70,7 @@ class HandoverSender:
         await self._open()
         await self._write_down()
         state: str = self._told.get("cancelled_from") or self._told["state"]
+        await self._walk_through()
         for move in _WAY[state]:
             await self._move(move)
         if state == "in_review":
@@ -132,6 +134,26 @@ class HandoverSender:
             made = await self._sender.post(self._seller, f"{self._path}/estimates", body)
             if took is not None:
                 self._took[f"{self._path}/estimates/{made['id']}"] = took
+
+    async def _walk_through(self) -> None:
+        """Plan the walkthrough at ten by the lead's clock; one that has been was held."""
+        told, sender = self._told.get("walkthrough"), self._sender
+        if told is None or self._lead is None:
+            return
+        tz = content().people[self._lead]["time_zone"]
+        day = sender.today + timedelta(days=told["in_days"])
+        starts_at = datetime.combine(day, time(10), ZoneInfo(tz))
+        body = {
+            "starts_at": starts_at.isoformat(),
+            "ends_at": (starts_at + timedelta(hours=1)).isoformat(),
+            "tz": tz,
+            "attendees": [{"person_id": str(sender.who(self._lead).id)}],
+            **{name: told[name] for name in ("place", "link") if name in told},
+        }
+        made = await sender.post(self._seller, f"{self._path}/walkthroughs", body)
+        if told["in_days"] < 0:
+            path = f"{self._path}/walkthroughs/{made['id']}/outcome"
+            await sender.post(self._seller, path, {"state": "held", "notes": told["notes"]})
 
     async def _log(self, phase: str) -> None:
         """The entries of one phase, in the order in which it happened."""

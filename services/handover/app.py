@@ -26,6 +26,7 @@ from services.handover.api import (
     read_backs,
     stakeholders,
     unknowns,
+    walkthroughs,
 )
 from services.handover.listeners import FOLLOWS
 
@@ -49,6 +50,7 @@ SERVICE = Service(
         log_entries.router,
         unknowns.router,
         questions.router,
+        walkthroughs.router,
         competence_needs.router,
         coverage.router,
         customer_voices.router,

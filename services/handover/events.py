@@ -18,6 +18,7 @@ from services.handover.domain.promise import Promise, ReadBack
 from services.handover.domain.question import Answer, Question
 from services.handover.domain.stakeholder import Stakeholder
 from services.handover.domain.unknown import Unknown
+from services.handover.domain.walkthrough import Walkthrough
 
 
 def _on(handover: Handover | OpenedHandover) -> str:
@@ -373,3 +374,31 @@ def question_withdrawn(
 ) -> Event:
     """A question need not be answered any more."""
     return _part("question", "withdrawn", "questions", question, before, after)
+
+
+def walkthrough_created(walkthrough: Walkthrough) -> Event:
+    """A walkthrough was planned."""
+    after = {
+        "starts_at": walkthrough.starts_at,
+        "ends_at": walkthrough.ends_at,
+        "tz": walkthrough.tz,
+        "place": walkthrough.place,
+        "link": walkthrough.link,
+        "attendees": walkthrough.attendees,
+        "state": walkthrough.state,
+    }
+    return _part("walkthrough", "created", "walkthroughs", walkthrough, after=after)
+
+
+def walkthrough_changed(
+    walkthrough: Walkthrough, before: Mapping[str, Any], after: Mapping[str, Any]
+) -> Event:
+    """A walkthrough was moved, or is with others, elsewhere, or has other notes."""
+    return _part("walkthrough", "changed", "walkthroughs", walkthrough, before, after)
+
+
+def walkthrough_moved(
+    verb: str, walkthrough: Walkthrough, before: Mapping[str, Any], after: Mapping[str, Any]
+) -> Event:
+    """A walkthrough was held, was not held, or was called off: walkthrough.held, .missed, .cancelled."""
+    return _part("walkthrough", verb, "walkthroughs", walkthrough, before, after)

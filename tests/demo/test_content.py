@@ -343,6 +343,11 @@ def test_the_state_of_a_handover_is_borne_out_by_what_it_holds(handover: Data) -
     assert ("gaps" in handover) == (state == "returned")
     assert ("cancelled_from" in handover) == (state == "cancelled")
     assert ("cancellation_reason" in handover) == (state == "cancelled")
+    walkthrough = handover.get("walkthrough", {})
+    assert ("notes" in walkthrough) == (walkthrough.get("in_days", 0) < 0)
+    if state in ACCEPTED_ONCE:
+        assert walkthrough["notes"]
+        assert walkthrough["in_days"] < handover["planned_start_in_days"]
     phases = {entry["phase"] for entry in handover["log"]}
     if state not in {"in_delivery", "completed"}:
         assert phases == {"before"}

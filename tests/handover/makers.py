@@ -103,6 +103,25 @@ async def voice(person: Person, handover: dict[str, Any], **fields: Any) -> dict
     return made(await person.post(f"/v1/handovers/{handover['id']}/customer-voices", given))
 
 
+async def walkthrough(
+    person: Person, handover: dict[str, Any], status: int = 201, **fields: Any
+) -> dict[str, Any]:
+    given = {
+        "starts_at": "2026-10-05T10:00:00+02:00",
+        "ends_at": "2026-10-05T11:30:00+02:00",
+        "tz": "Europe/Oslo",
+        "place": "Storgata 1, Oslo",
+        **fields,
+    }
+    return made(await person.post(f"/v1/handovers/{handover['id']}/walkthroughs", given), status)
+
+
+async def held_walkthrough(firm: Firm, handover: dict[str, Any]) -> dict[str, Any]:
+    one = await walkthrough(firm.seller, handover)
+    path = f"/v1/handovers/{handover['id']}/walkthroughs/{one['id']}/outcome"
+    return made(await firm.seller.post(path, {"state": "held"}), 200)
+
+
 async def move(
     person: Person, handover: dict[str, Any], noun: str, body: Any = None
 ) -> dict[str, Any]:
@@ -121,8 +140,9 @@ async def complete_draft(firm: Firm, promises: int = 1, **fields: Any) -> dict[s
 
 
 async def in_review(firm: Firm, promises: int = 1, **fields: Any) -> dict[str, Any]:
-    """Submitted and claimed by the lead."""
+    """Submitted, walked through and claimed by the lead."""
     handover = await complete_draft(firm, promises, **fields)
+    await held_walkthrough(firm, handover)
     await move(firm.seller, handover, "submission")
     return await move(firm.lead, handover, "claim")
 

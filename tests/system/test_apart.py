@@ -100,6 +100,7 @@ async def short_story(firm: Firm) -> list[Any]:
     curriculum = await onboarding.published_curriculum(firm, onboarding.course_set(course))
     first = await handover.complete_draft(firm)
     await handover.need(firm, first, competence="tills", level=2)
+    await handover.held_walkthrough(firm, first)
     path = f"/v1/handovers/{first['id']}"
     seen: list[Any] = [made(await firm.seller.get(f"{path}/readiness"), 200)]
     await handover.move(firm.seller, first, "submission")

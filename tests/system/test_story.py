@@ -63,8 +63,22 @@ async def test_a_won_deal_is_handed_over_promise_by_promise(firm: Firm, stranger
     assert made(await seller.get(f"{path}/readiness"), 200)["missing"] == []
     assert made(await seller.post(f"{path}/submission"), 200)["state"] == "submitted"
 
-    # The lead claims it, and cannot accept before having read back each promise.
+    # The lead claims it, and cannot accept before having been taken through it.
     assert made(await lead.post(f"{path}/claim"), 200)["state"] == "in_review"
+    meeting = {
+        "starts_at": "2026-10-12T10:00:00+02:00",
+        "ends_at": "2026-10-12T11:00:00+02:00",
+        "tz": "Europe/Copenhagen",
+        "link": "https://meet.example/tills",
+        "attendees": [{"person_id": str(lead.id)}],
+    }
+    walkthrough = made(await seller.post(f"{path}/walkthroughs", meeting))
+    walkthrough_path = f"{path}/walkthroughs/{walkthrough['id']}"
+    refused = (await lead.post(f"{path}/acceptance")).json()
+    assert refused["errors"][-1]["pointer"] == "/walkthroughs"
+    made(await seller.post(f"{walkthrough_path}/outcome", {"state": "held"}), 200)
+
+    # Nor before having read back each promise.
     for number, promise in enumerate(promises):
         left = promises[number:]
         refused = await lead.post(f"{path}/acceptance")
@@ -98,6 +112,9 @@ async def test_a_won_deal_is_handed_over_promise_by_promise(firm: Firm, stranger
             ("POST", f"{path}/estimates/{estimate['id']}/actual", {"hours": 1}),
             ("GET", f"{promise_path}/read-backs", None),
             ("POST", f"{promise_path}/read-backs", {"restated": "No.", "stance": "decline"}),
+            ("GET", f"{path}/walkthroughs", None),
+            ("POST", f"{path}/walkthroughs", meeting),
+            ("GET", f"{walkthrough_path}/calendar", None),
             ("POST", f"{path}/submission", None),
             ("POST", f"{path}/claim", None),
             ("POST", f"{path}/return", {"gaps": [{"what": "amount", "why": "Low."}]}),

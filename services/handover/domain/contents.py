@@ -1,6 +1,6 @@
 """Reading a handover with everything in it, for the rules that look at the whole."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 from uuid import UUID
@@ -19,6 +19,7 @@ from services.handover.domain.promise import Promise, ReadBack
 from services.handover.domain.question import Answer, Question, QuestionState
 from services.handover.domain.stakeholder import Stakeholder
 from services.handover.domain.unknown import Unknown
+from services.handover.domain.walkthrough import Walkthrough
 
 Part = TypeVar(
     "Part",
@@ -32,6 +33,7 @@ Part = TypeVar(
     CustomerVoice,
     Question,
     Answer,
+    Walkthrough,
 )
 
 
@@ -47,15 +49,18 @@ class Contents:
     unknowns: Sequence[Unknown] = ()
     read_backs: Sequence[ReadBack] = ()
     """Those that stand: of the words that the promises have now."""
+    walkthroughs: Sequence[Walkthrough] = ()
     changes: Sequence[LogEntry] = ()
     """What the log tells of changes that nobody has corrected."""
     blocking_questions: Sequence[Question] = ()
     """Those that are open."""
 
 
-async def load_part(session: AsyncSession, table: type[Part], handover_id: UUID, id: UUID) -> Part:
+async def load_part(
+    session: AsyncSession, table: type[Part], handover_id: UUID, id: UUID, *, lock: bool = True
+) -> Part:
     """A part of this very handover, locked for a change; raises `NotFound`."""
-    part = await load(session, table, id)
+    part = await load(session, table, id, lock=lock)
     if part.handover_id != handover_id:
         raise NotFound("There is no such {thing}.", thing=table.__tablename__.replace("_", " "))
     return part
@@ -84,6 +89,13 @@ async def require_parts(
 ) -> None:
     """Refuse with `Invalid` unless what is named under `pointer` are parts of this handover."""
     places = {pointer: named} if isinstance(named, UUID) else _numbered(pointer, named)
+    await require_parts_at(session, table, handover_id, places)
+
+
+async def require_parts_at(
+    session: AsyncSession, table: type[Part], handover_id: UUID, places: Mapping[str, UUID]
+) -> None:
+    """Refuse with `Invalid` unless what stands at each place (JSON Pointer → id) is a part of this handover."""
     if not places:
         return
     columns = table.__table__.c  # type: ignore[attr-defined]
@@ -121,6 +133,7 @@ async def contents_of(session: AsyncSession, handover: Handover) -> Contents:
         estimates=await parts_of(session, Estimate, handover.id),
         unknowns=await parts_of(session, Unknown, handover.id),
         read_backs=[read_back for read_back in read_backs if read_back.voided_at is None],
+        walkthroughs=await parts_of(session, Walkthrough, handover.id),
         changes=await _changes_of(session, handover.id),
         blocking_questions=await _blocking_questions_of(session, handover.id),
     )

@@ -12,6 +12,7 @@ from services.handover.domain.completeness import missing_in
 from services.handover.domain.contents import Contents
 from services.handover.domain.handover import Handover, Move, State, moves_from
 from services.handover.domain.promise import Promise, PromiseState, promise_moves_from
+from services.handover.domain.walkthrough import WalkthroughState
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,17 @@ def estimates_without_actuals(contents: Contents) -> Iterator[Obstacle]:
             )
 
 
+def walkthrough_not_held(contents: Contents) -> Iterator[Obstacle]:
+    """Nobody takes over what they were not taken through.
+
+    One that was held counts, whatever was corrected or whoever was named since: what changed is read back anyway.
+    """
+    if not any(one.state is WalkthroughState.held for one in contents.walkthroughs):
+        yield Obstacle(
+            FieldError("/walkthroughs", "No walkthrough was held."), contents.handover.title
+        )
+
+
 def deal_not_won(contents: Contents) -> Iterator[Obstacle]:
     """Delivery starts with what was won."""
     if not contents.handover.is_won:
@@ -104,7 +116,7 @@ def deal_not_won(contents: Contents) -> Iterator[Obstacle]:
 
 # In the order in which people are told.
 GUARDS: Mapping[Move, Sequence[Guard]] = {
-    Move.accept: (unready_promises, open_blocking_questions),
+    Move.accept: (unready_promises, open_blocking_questions, walkthrough_not_held),
     Move.start: (deal_not_won,),
     Move.complete: (promises_without_outcome,),
 }

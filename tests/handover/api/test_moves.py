@@ -13,6 +13,7 @@ from tests.handover.makers import (
     complete_draft,
     draft,
     estimate,
+    held_walkthrough,
     in_delivery,
     in_review,
     logged,
@@ -45,6 +46,7 @@ async def test_a_seller_fills_the_missing_list_and_the_lead_takes_every_promise_
     first = await promise(firm, handover, statement="The shops can sell on Sundays.")
     second = await promise(firm, handover, statement="Nobody has to type a price.")
     await estimate(firm, handover)
+    await held_walkthrough(firm, handover)
     ready = await readiness(firm.seller, handover)
     assert ready == {"ready": True, "missing": [], "unknowns": 0, "allowed": ["submit", "cancel"]}
 

@@ -149,7 +149,7 @@ async def test_another_organization_finds_nothing_on_any_path(firm: Firm, strang
         base,
         f"{base}/readiness",
         f"{base}/coverage",
-        *(f"{base}/{part}" for part in (*CHANGES, "log")),
+        *(f"{base}/{part}" for part in (*CHANGES, "log", "walkthroughs")),
         promise_path,
         f"{promise_path}/read-backs",
         f"{promise_path}/read-backs/{stance['id']}",

@@ -20,6 +20,7 @@ from services.handover.domain.guards import (
 from services.handover.domain.handover import Handover, Move, State
 from services.handover.domain.log import LogEntry, LogKind, unresolved_changes
 from services.handover.domain.promise import Promise, PromiseState, ReadBack, Stance
+from services.handover.domain.walkthrough import Walkthrough, WalkthroughState
 
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
 LEAD, OTHER_LEAD = new_id(), new_id()
@@ -45,7 +46,11 @@ def a_change(promise: Promise, minutes_later: int = 1, **fields: Any) -> LogEntr
 
 def obstacles(promise: Promise, *read_backs: ReadBack, log: Any = ()) -> list[str]:
     contents = Contents(
-        HANDOVER, promises=[promise], read_backs=read_backs, changes=unresolved_changes(log)
+        HANDOVER,
+        promises=[promise],
+        read_backs=read_backs,
+        walkthroughs=[Walkthrough(state=WalkthroughState.held)],
+        changes=unresolved_changes(log),
     )
     found = obstacles_to(Move.accept, contents)
     return [obstacle.error.detail for obstacle in found]
@@ -113,6 +118,15 @@ def test_the_refusal_names_every_promise_and_says_the_first():
     assert [error.pointer for error in refused.value.errors] == [
         f"/promises/{promise.id}" for promise in promises
     ]
+
+
+@pytest.mark.parametrize("state", list(WalkthroughState))
+def test_acceptance_waits_for_a_walkthrough_that_was_held(state: WalkthroughState):
+    walkthroughs = [Walkthrough(state=WalkthroughState.cancelled), Walkthrough(state=state)]
+    handover = Handover(title="Tills")
+    found = obstacles_to(Move.accept, Contents(handover, walkthroughs=walkthroughs))
+    waits = [obstacle.error.detail for obstacle in found] == ["No walkthrough was held."]
+    assert waits is (state is not WalkthroughState.held)
 
 
 def test_what_is_not_won_does_not_start():
