@@ -191,11 +191,6 @@ class Handover(Row, table=True):
         if not (self.is_led_by(caller) or self.is_sold_by(caller) or caller.has(Role.manager)):
             raise Forbidden("This is for the seller or the lead of the handover, or a manager.")
 
-    def require_open(self) -> None:
-        """Refuse changes once it has ended."""
-        if self.state in ENDED:
-            raise Frozen("A handover that is {state} is over.", state=self.state)
-
     def require_writable(self) -> None:
         """Refuse changes to what was said once it was submitted."""
         if self.state not in WRITABLE:
