@@ -1,4 +1,4 @@
-"""`stafett import deals` and `stafett import people`: a file, sent part by part, and what became of each row."""
+"""`stafett import deals`, `people` and `estimates`: a file, sent part by part, and what became of each row."""
 
 import asyncio
 from pathlib import Path
@@ -82,6 +82,49 @@ def import_deals(
         mapping=None if mapping is None else _mapping(mapping),
         currency=currency,
         engagement_type=engagement_type,
+        decimal_mark=decimal_mark,
+        date_format=date_format,
+    )
+    _finish(asyncio.run(run(settings_with(), wanted, organization, dry_run=dry_run)), as_json)
+
+
+@imports.command("estimates")
+def import_estimates(
+    file: File,
+    mapping: Annotated[
+        str,
+        typer.Option(
+            help="Which field is in which column, as JSON or a file that holds it: external_id, "
+            "optimistic_hours, likely_hours, pessimistic_hours, actual_hours; further kind, basis, "
+            "item, estimated_by (e-mail address), completed_on."
+        ),
+    ],
+    kind: Annotated[
+        str | None, typer.Option(help="Of rows without one, such as integration or training.")
+    ] = None,
+    basis: Annotated[
+        str | None,
+        typer.Option(help="Of rows without one: expert, analogy, reference_class or guess."),
+    ] = None,
+    decimal_mark: Annotated[str | None, typer.Option(help="In hours: . (the default) or ,")] = None,
+    date_format: Annotated[
+        str | None, typer.Option(help="Of dates; without it, as 2026-11-22.")
+    ] = None,
+    organization: Organization = None,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """Import past estimates with what they took from a CSV, so that calibration works on the first day.
+
+    Asks STAFETT_URL with STAFETT_API_KEY. Without a key: in this process, for --organization or the demo company.
+    """
+    from services.commands.sending import PastEstimates, run
+
+    wanted = PastEstimates(
+        file=file,
+        mapping=_mapping(mapping),
+        kind=kind,
+        basis=basis,
         decimal_mark=decimal_mark,
         date_format=date_format,
     )

@@ -143,6 +143,31 @@ class Deals(Wanted):
         return "salesforce" if is_salesforce else "csv"
 
 
+@dataclass(frozen=True)
+class PastEstimates(Wanted):
+    """Estimates from before Stafett, with what they took."""
+
+    mapping: str = ""
+    kind: str | None = None
+    basis: str | None = None
+    decimal_mark: str | None = None
+    date_format: str | None = None
+    path: ClassVar[str] = "/v1/imports/estimates"
+    roles: ClassVar[tuple[str, ...]] = ("admin", "manager")
+    keyholder: ClassVar[str] = "admin"
+    rows_at_once: ClassVar[int] = ROWS
+
+    async def form(self, client: httpx.AsyncClient) -> tuple[dict[str, str], dict[str, bytes]]:
+        said = {
+            "mapping": self.mapping,
+            "default_kind": self.kind,
+            "default_basis": self.basis,
+            "decimal_mark": self.decimal_mark,
+            "date_format": self.date_format,
+        }
+        return {name: value for name, value in said.items() if value is not None}, {}
+
+
 async def _usual_currency(client: httpx.AsyncClient) -> str | None:
     """The currency of the organization's country, and a word about it."""
     from babel.numbers import get_territory_currencies

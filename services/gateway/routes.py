@@ -16,6 +16,8 @@ TABLE: Mapping[str, str] = {
     "handover-questions": "handover",
     "handovers": "handover",
     "imports/deals": "handover",
+    "imports/estimates": "handover",
+    "past-estimates": "handover",
     "promises": "handover",
     "assignments": "onboarding",
     "courses": "onboarding",

@@ -1,0 +1,266 @@
+"""Past estimates: brought in by file, so that calibration has something to say on the first day."""
+
+from collections import Counter
+from datetime import date
+from typing import Annotated, Any
+from uuid import UUID
+
+import anyio.to_thread
+import orjson
+from fastapi import File, Form, Query, Request, UploadFile
+from pydantic import BaseModel, Field, ValidationError
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
+from starlette.responses import Response
+
+from services.chassis.caller import Role
+from services.chassis.csv_table import read_csv
+from services.chassis.errors import FieldError, Invalid
+from services.chassis.events import record
+from services.chassis.fields import Body, Key, Moment, Name
+from services.chassis.language import Language, translate
+from services.chassis.listeners import FeedFollower
+from services.chassis.pages import PageQuery
+from services.chassis.reads import Read
+from services.chassis.web import (
+    CallerDep,
+    RuntimeDep,
+    SessionDep,
+    ViewerDep,
+    concept,
+    language_of,
+    listed,
+)
+from services.handover import events
+from services.handover.api.deal_imports import CellRemark
+from services.handover.domain.deal_cell import DateFormat, DecimalMark
+from services.handover.domain.deal_import import RowResult
+from services.handover.domain.estimate import Basis
+from services.handover.domain.past_estimate import PastEstimate
+from services.handover.domain.past_estimate_file import (
+    PastColumns,
+    PastRow,
+    Usual,
+    past_estimates,
+)
+from services.handover.domain.past_estimate_import import (
+    ImportedPast,
+    estimators_called,
+    import_past_estimates,
+)
+
+router = concept("calibration")
+imports = concept("imports", files=True)
+
+
+class PastEstimateOut(BaseModel):
+    """An estimate from before Stafett, and what it took. One with a later revision counts no more."""
+
+    id: UUID
+    organization_id: UUID
+    created_at: Moment
+    external_id: str
+    revision: int = Field(examples=[1])
+    superseded: bool = Field(description="Whether there is a later revision.")
+    item: str | None
+    kind: str
+    basis: Basis
+    optimistic_hours: float = Field(examples=[4])
+    likely_hours: float = Field(examples=[6])
+    pessimistic_hours: float = Field(examples=[12])
+    actual_hours: float = Field(examples=[7.5])
+    estimated_by: UUID | None
+    completed_on: date | None
+
+
+class PastEstimatePage(BaseModel):
+    items: list[PastEstimateOut]
+    next: str | None
+
+
+class PastEstimateQuery(PageQuery):
+    external_id: Name | None = None
+    kind: Key | None = None
+    basis: Basis | None = None
+
+
+class PastEstimateMapping(Body):
+    """Which column of a CSV holds what, by the name in its header."""
+
+    external_id: Name
+    optimistic_hours: Name
+    likely_hours: Name
+    pessimistic_hours: Name
+    actual_hours: Name
+    kind: Name | None = None
+    basis: Name | None = None
+    item: Name | None = None
+    estimated_by: Name | None = Field(None, description="A column of e-mail addresses.")
+    completed_on: Name | None = None
+
+
+class PastEstimateRow(BaseModel):
+    """What became of a row. `errors` says why it failed, `remarks` what else there is to know."""
+
+    line: int = Field(examples=[2])
+    external_id: str | None
+    result: RowResult
+    past_estimate_id: UUID | None
+    errors: list[CellRemark]
+    remarks: list[CellRemark]
+
+
+class PastEstimateImport(BaseModel):
+    """What an import did, or would do."""
+
+    dry_run: bool
+    created: int
+    unchanged: int
+    updated: int
+    failed: int
+    skipped: int
+    rows: list[PastEstimateRow]
+
+
+_p = PastEstimate.__table__.c  # type: ignore[attr-defined]
+_later = aliased(PastEstimate.__table__, name="later")  # type: ignore[attr-defined]
+PAST_ESTIMATES = Read(
+    PastEstimateOut,
+    PastEstimate,
+    columns={
+        "superseded": select(_later.c.id)
+        .where(
+            _later.c.organization_id == _p.organization_id,
+            _later.c.external_id == _p.external_id,
+            _later.c.revision > _p.revision,
+        )
+        .exists()
+    },
+    filters=["external_id", "kind", "basis"],
+)
+
+
+@router.get("/past-estimates", response_model=PastEstimatePage, summary="List past estimates")
+async def list_past_estimates(
+    query: Annotated[PastEstimateQuery, Query()], request: Request, reader: ViewerDep
+) -> Response:
+    """As they were imported, newest first."""
+    return listed(await PAST_ESTIMATES.page(reader, query), request)
+
+
+@imports.post(
+    "/imports/estimates", response_model=PastEstimateImport, summary="Import past estimates"
+)
+async def import_estimates_from_file(
+    request: Request,
+    caller: CallerDep,
+    runtime: RuntimeDep,
+    session: SessionDep,
+    file: Annotated[
+        UploadFile, File(description="CSV: an estimate with its actual hours in each row.")
+    ],
+    mapping: Annotated[
+        str,
+        Form(
+            max_length=10_000,
+            description="Which column holds what, as JSON: `external_id`, `optimistic_hours`, `likely_hours`, "
+            "`pessimistic_hours`, `actual_hours`; further `kind`, `basis`, `item`, `estimated_by` (e-mail "
+            "address), `completed_on`.",
+            examples=[
+                '{"external_id": "No", "optimistic_hours": "O", "likely_hours": "M", "pessimistic_hours": "P", "actual_hours": "A"}'
+            ],
+        ),
+    ],
+    default_kind: Annotated[
+        Key | None,
+        Form(description="Of rows that do not say their kind.", examples=["integration"]),
+    ] = None,
+    default_basis: Annotated[
+        Basis | None, Form(description="Of rows that do not say their basis.", examples=["expert"])
+    ] = None,
+    decimal_mark: Annotated[DecimalMark, Form()] = ".",
+    date_format: Annotated[DateFormat, Form()] = DateFormat.ISO,
+    dry_run: Annotated[bool, Query(description="Say what would happen, change nothing.")] = False,
+) -> Response:
+    """Managers and admins. Good rows land, bad ones are told; twice the same changes nothing, what changed is a new revision."""
+    caller.require(Role.manager, Role.admin)
+    columns = _columns(mapping)
+    usual = Usual(default_kind, default_basis, decimal_mark, date_format)
+    _require_said(columns, usual)
+    content = await file.read()
+    # Thousands of rows take a second of CPU: others are served meanwhile.
+    rows = await anyio.to_thread.run_sync(lambda: past_estimates(read_csv(content), columns, usual))
+    estimators = await _estimators(session, runtime.followers["gateway"], rows)
+    done = await import_past_estimates(session, rows, estimators, dry_run=dry_run)
+    if not dry_run:
+        record(session, *(events.past_estimate_imported(*stored) for stored in done.stored))
+    counts = Counter(row.result for row in done.rows)
+    language = language_of(request)
+    body: dict[str, Any] = {"dry_run": dry_run}
+    body |= {result.value: counts[result] for result in RowResult}
+    body["rows"] = [_shown(row, language) for row in done.rows]
+    return Response(orjson.dumps(body, default=str), media_type="application/json")
+
+
+async def _estimators(
+    session: AsyncSession, gateway: FeedFollower, rows: list[PastRow]
+) -> dict[str, UUID]:
+    """Who is meant; somebody who is not known yet makes the copy of the directory catch up first."""
+    named = {row.told.estimator for row in rows if row.told is not None and row.told.estimator}
+    known = await estimators_called(session, rows)
+    if named <= known.keys():
+        return known
+    await gateway.catch_up()
+    return await estimators_called(session, rows)
+
+
+def _columns(mapping: str) -> PastColumns:
+    try:
+        return PastColumns(**PastEstimateMapping.model_validate_json(mapping).model_dump())
+    except ValidationError as error:
+        raise Invalid(
+            "The mapping is not valid.",
+            errors=[
+                FieldError(
+                    "/".join(("/mapping", *map(str, one["loc"]))),
+                    "{reason}",
+                    {"reason": one["msg"]},
+                )
+                for one in error.errors()
+            ],
+        ) from error
+
+
+def _require_said(columns: PastColumns, usual: Usual) -> None:
+    """Kind and basis come from a column or hold for all: calibration groups by them."""
+    said = {
+        "kind": columns.kind is not None or usual.kind is not None,
+        "basis": columns.basis is not None or usual.basis is not None,
+    }
+    missing = [name for name, is_said in said.items() if not is_said]
+    if missing:
+        raise Invalid(
+            "The form is not valid.",
+            errors=[
+                FieldError(f"/default_{name}", "Say it for all rows, or map a column to it.")
+                for name in missing
+            ],
+        )
+
+
+def _shown(imported: ImportedPast, language: Language) -> dict[str, Any]:
+    def told(found: FieldError) -> dict[str, Any]:
+        return {
+            "column": found.column,
+            "detail": translate(language, found.template, found.params),
+        }
+
+    return {
+        "line": imported.row.line,
+        "external_id": imported.row.external_id,
+        "result": imported.result,
+        "past_estimate_id": imported.id,
+        "errors": [told(error) for error in imported.errors],
+        "remarks": [told(remark) for remark in imported.remarks],
+    }
