@@ -19,6 +19,7 @@ TABLE: Mapping[str, str] = {
     "imports/estimates": "handover",
     "past-estimates": "handover",
     "promises": "handover",
+    "search": "handover",
     "assignments": "onboarding",
     "courses": "onboarding",
     "coverage": "onboarding",

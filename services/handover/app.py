@@ -25,6 +25,7 @@ from services.handover.api import (
     promises,
     questions,
     read_backs,
+    search,
     stakeholders,
     unknowns,
     walkthroughs,
@@ -57,6 +58,7 @@ SERVICE = Service(
         competence_needs.router,
         coverage.router,
         customer_voices.router,
+        search.router,
     ],
     follows=FOLLOWS,
 )
