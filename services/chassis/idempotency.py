@@ -31,7 +31,6 @@ from sqlalchemy.dialects.postgresql import JSONB
 from services.chassis.database import Connection, Reader
 from services.chassis.errors import FieldError, InProgress, Invalid, KeyReused
 
-_BOUNDARY = re.compile(r'\Amultipart/[^;]*;(?:.*;)?\s*boundary="?([^";,]+)', re.IGNORECASE)
 _KEY = re.compile(r"[\x21-\x7e]{1,200}\Z")
 
 
@@ -69,9 +68,7 @@ class KeyedRequest:
     request_hash: bytes
 
     @classmethod
-    def of(
-        cls, key: str, method: str, path: str, query: bytes, content_type: str, body: bytes
-    ) -> "KeyedRequest":
+    def of(cls, key: str, method: str, path: str, query: bytes, body: bytes) -> "KeyedRequest":
         """Raises `Invalid` for a key that is none."""
         if not _KEY.match(key):
             raise Invalid(
@@ -84,10 +81,6 @@ class KeyedRequest:
                     )
                 ],
             )
-        boundary = _BOUNDARY.search(content_type)
-        if boundary is not None:
-            # A form's boundary is made up anew each time; the same form is the same request.
-            body = body.replace(b"--" + boundary[1].encode("latin-1"), b"--")
         digest = hashlib.sha256(b"\n".join((method.encode(), path.encode(), query, body)))
         return cls(key, digest.digest())
 

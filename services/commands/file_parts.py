@@ -8,7 +8,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from services.chassis.csv_table import MAX_ROWS, csv_records, csv_text
+from services.chassis.csv_records import MAX_ROWS, csv_records
+from services.chassis.csv_text import csv_text
 
 ROWS = 500
 _LINE = re.compile(r"[^\r\n]*(?:\r\n?|\n)|[^\r\n]+")
@@ -25,7 +26,7 @@ class Part:
 def parts_of(content: bytes, rows: int = ROWS) -> list[Part]:
     """The file in parts of so many rows; one part where there are fewer, or more lines than may be empty.
 
-    Raises CsvError where the file cannot be read as a whole.
+    Raises FileError where the file cannot be read as a whole.
     """
     text = csv_text(content)
     starts = [record.line for record in csv_records(text)][1:]

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import httpx
 
-from services.chassis.csv_table import MAX_ROWS
+from services.chassis.csv_records import MAX_ROWS
 from services.chassis.settings import Settings
 from services.commands.file_parts import ROWS, parts_of
 from services.commands.plain_words import Told, note, screen
@@ -101,7 +101,7 @@ class Deals(Wanted):
 
     def check(self) -> None:
         if self.mapping is None and (self.source or self._source()) == "csv":
-            from services.handover.domain.deal_file import DealColumns
+            from services.handover.domain.deals_of_csv import DealColumns
 
             needed = [field.name for field in fields(DealColumns) if field.default is MISSING]
             further = [field.name for field in fields(DealColumns) if field.default is not MISSING]

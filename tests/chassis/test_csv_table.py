@@ -2,14 +2,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.chassis.csv_table import (
-    MAX_CELL_CHARACTERS,
-    MAX_COLUMNS,
-    MAX_ROWS,
-    CsvError,
-    read_csv,
-)
+from services.chassis.csv_records import MAX_CELL_CHARACTERS, MAX_COLUMNS, MAX_ROWS
+from services.chassis.csv_table import read_csv
 from services.chassis.errors import FieldError, Invalid
+from services.chassis.file_problem import FileError
 
 UNDIVIDED = (
     "Only one column was found where several are needed: "
@@ -19,7 +15,7 @@ UNDIVIDED = (
 
 def refusal(content: bytes | str, **options: object) -> list[tuple[int | None, int | None, str]]:
     """What the file is refused for."""
-    with pytest.raises(CsvError) as refused:
+    with pytest.raises(FileError) as refused:
         read_csv(content, **options)
     return places(refused.value.errors)
 
@@ -321,7 +317,7 @@ def test_the_refusal_is_an_invalid_content_whose_places_are_in_the_file():
 def test_whatever_is_sent_is_read_or_refused(content):
     try:
         table = read_csv(content)
-    except CsvError:
+    except FileError:
         return
     assert all(len(row.values) == len(table.header) or row.problems for row in table.rows)
 

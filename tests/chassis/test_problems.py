@@ -30,7 +30,7 @@ def test_every_kind_of_error_is_named_titled_and_explained(product: Product) -> 
         assert kind.title, kind
         assert kind.explanation, kind
         assert set(kind.slug) <= set(string.ascii_lowercase + "-"), kind
-        # One that says nothing new (CsvError is an Invalid) keeps the type that it has.
+        # One that says nothing new (FileError is an Invalid) keeps the type that it has.
         other = slugs.setdefault(kind.slug, kind)
         assert issubclass(kind, other), f"{kind} and {other} are both called {kind.slug}"
 

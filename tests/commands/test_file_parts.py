@@ -2,7 +2,8 @@
 
 import pytest
 
-from services.chassis.csv_table import CsvError, read_csv
+from services.chassis.csv_table import read_csv
+from services.chassis.file_problem import FileError
 from services.commands.file_parts import parts_of
 
 
@@ -41,5 +42,5 @@ def test_a_file_with_more_lines_than_may_be_empty_goes_in_one_piece() -> None:
 
 
 def test_a_file_that_cannot_be_read_is_refused_before_anything_is_sent() -> None:
-    with pytest.raises(CsvError):
+    with pytest.raises(FileError):
         parts_of(b'name,email\n"A,a@x.example\n', 1)

@@ -16,7 +16,7 @@ from typer.testing import CliRunner, Result
 from services.cli import app
 from services.commands.serve import NEIGHBOURS
 from services.gateway.domain.api_key import PresentedKey
-from services.handover.domain.deal_file import DealColumns
+from services.handover.domain.deals_of_csv import DealColumns
 from services.handover.domain.handover import EngagementType
 from services.installation import Installation, plain_address
 

@@ -5,8 +5,8 @@ import httpx
 import pytest
 from pydantic import ValidationError
 
-from services.chassis.csv_table import CsvError, csv_problem
 from services.chassis.errors import NotFound
+from services.chassis.file_problem import FileError, file_problem
 from services.chassis.settings import Settings
 from services.commands.plain_words import Told, in_plain_words, settings_problems
 from services.installation import NoDatabase
@@ -22,7 +22,7 @@ def test_a_setting_is_named_as_its_variable_and_its_value_is_not_repeated() -> N
 
 
 def test_what_is_wrong_in_a_file_is_told_with_line_and_column() -> None:
-    error = CsvError([csv_problem(7, 2, "Column {name} stands twice", name="email")])
+    error = FileError([file_problem(7, 2, "Column {name} stands twice", name="email")])
     assert in_plain_words(error) == (
         "The file cannot be used as it is\n  line 7, column 2: Column email stands twice"
     )

@@ -1,6 +1,6 @@
 """How the web reaches a service: what its `api/` folder and its `app.py` need, under one name."""
 
-from services.chassis.web.answer import found, keep_instead, listed
+from services.chassis.web.answer import Spooled, found, keep_instead, listed, spool
 from services.chassis.web.app import Service, create_app
 from services.chassis.web.request import (
     CallerDep,
@@ -22,6 +22,7 @@ __all__ = [
     "RuntimeDep",
     "Service",
     "SessionDep",
+    "Spooled",
     "ViewerDep",
     "concept",
     "create_app",
@@ -30,4 +31,5 @@ __all__ = [
     "language_of",
     "listed",
     "pages",
+    "spool",
 ]

@@ -1,9 +1,12 @@
 """The route: strict about queries and bodies, and a repeated POST is carried out once."""
 
+import hashlib
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 from urllib.parse import parse_qsl
 
+import anyio.to_thread
+import orjson
 from fastapi import APIRouter, Request
 from fastapi._compat import ModelField
 from fastapi.dependencies.models import Dependant
@@ -16,6 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.chassis.errors import FieldError, Invalid
 from services.chassis.idempotency import Answer, KeyedRequest
+from services.chassis.web.answer import Spooled
 from services.chassis.web.failure import pointer_part
 from services.chassis.web.request import Replayed
 
@@ -51,8 +55,7 @@ class Route(APIRoute):
                 request.method,
                 request.scope["path"],
                 request.scope["query_string"],
-                request.headers.get("content-type", ""),
-                await _body_of(request),
+                await (_form_digest(request) if self.takes_files else _body_of(request)),
             )
             try:
                 response = await handle(request)
@@ -66,7 +69,7 @@ class Route(APIRoute):
             request.scope["stafett.answer"] = Answer(
                 response.status_code,
                 {k: v for k, v in response.headers.items() if k != "content-length"},
-                request.scope.get("stafett.kept_body", bytes(response.body)),
+                request.scope.get("stafett.kept_body") or _content_of(response),
             )
             return response
 
@@ -112,10 +115,35 @@ async def _body_of(request: Request) -> bytes:
         raise HTTPException(400) from error
 
 
-async def _refuse_unknown_parts(request: Request, known: frozenset[str]) -> None:
-    # Read whole before it is taken apart: what an Idempotency-Key stands for is the body.
-    await _body_of(request)
+def _content_of(response: Response) -> bytes:
+    return response.content() if isinstance(response, Spooled) else bytes(response.body)
+
+
+async def _form_digest(request: Request) -> bytes:
+    """What the form says, in short: the same with another boundary, which is made up anew each time."""
     form = await request.form()
+
+    def digest() -> bytes:
+        whole = hashlib.sha256()
+        for name, value in form.multi_items():
+            file = None if isinstance(value, str) else value.file
+            described = [name, value if isinstance(value, str) else value.filename]
+            whole.update(orjson.dumps(described, option=orjson.OPT_APPEND_NEWLINE))
+            if file is not None:
+                file.seek(0)
+                whole.update(hashlib.file_digest(file, "sha256").digest())  # type: ignore[arg-type]
+                file.seek(0)
+        return whole.digest()
+
+    return await anyio.to_thread.run_sync(digest)
+
+
+async def _refuse_unknown_parts(request: Request, known: frozenset[str]) -> None:
+    try:
+        # What is larger goes to the disk as it comes.
+        form = await request.form()
+    except ClientDisconnect as error:
+        raise HTTPException(400) from error
     wrong = [
         FieldError("/" + pointer_part(name), "This field does not exist.")
         for name in dict.fromkeys(form)

@@ -9,9 +9,11 @@ from functools import cache
 from typing import TypeVar
 from zoneinfo import available_timezones
 
-from services.chassis.csv_table import Cell, CsvError, CsvRow, CsvTable, csv_problem
+from services.chassis.csv_records import CsvRow
+from services.chassis.csv_table import Cell, CsvTable
 from services.chassis.email_address import email_address
 from services.chassis.errors import FieldError
+from services.chassis.file_problem import FileError, file_problem
 
 T = TypeVar("T")
 NAME_CHARACTERS = 200
@@ -111,7 +113,7 @@ class _Refused(Exception):
 
 
 def people_in(table: CsvTable, known_roles: Collection[str]) -> PeopleFile:
-    """The people in a file; raises CsvError where it has no column of addresses or of names.
+    """The people in a file; raises FileError where it has no column of addresses or of names.
 
     A person without a family name or without a given name is accepted, a file without one of
     the columns is not. The second row of an address or an external id is a duplicate.
@@ -141,7 +143,7 @@ def people_in(table: CsvTable, known_roles: Collection[str]) -> PeopleFile:
 
 
 def _columns(table: CsvTable) -> dict[str, str]:
-    """Which column holds which field; raises CsvError where that is not clear or not enough."""
+    """Which column holds which field; raises FileError where that is not clear or not enough."""
     columns: dict[str, str] = {}
     problems = []
     for column, name in enumerate(table.header, 1):
@@ -150,7 +152,7 @@ def _columns(table: CsvTable) -> dict[str, str]:
             continue
         if field in columns:
             problems.append(
-                csv_problem(
+                file_problem(
                     table.header_line,
                     column,
                     "Columns {first} and {second} both say {field}: keep one",
@@ -166,9 +168,9 @@ def _columns(table: CsvTable) -> dict[str, str]:
         needed += ["name"] if len(parts) == 2 else parts
     missing = [field for field in needed if field not in columns]
     if missing and len(table.header) == 1:
-        raise CsvError([table.undivided()])
+        raise FileError([table.undivided()])
     problems += [
-        csv_problem(
+        file_problem(
             table.header_line,
             None,
             "There is no column for {field}; name it one of: {names}",
@@ -178,7 +180,7 @@ def _columns(table: CsvTable) -> dict[str, str]:
         for field in missing
     ]
     if problems:
-        raise CsvError(problems)
+        raise FileError(problems)
     return columns
 
 

@@ -13,10 +13,10 @@ from uuid import UUID
 import orjson
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.chassis.csv_table import csv_problem
 from services.chassis.database import Connection, reader_of
 from services.chassis.errors import FieldError
 from services.chassis.events import record
+from services.chassis.file_problem import file_problem
 from services.chassis.tables import new_id
 from services.gateway import events
 from services.gateway.domain.people_file import ListedPerson, PeopleFile, PersonRow
@@ -212,7 +212,7 @@ class _Decision:
     def _fail(self, result: RowResult, column: str, template: str, /, **params: object) -> None:
         result.outcome = Outcome.failed
         result.problems += (
-            csv_problem(result.line, self._file.columns.get(column), template, **params),
+            file_problem(result.line, self._file.columns.get(column), template, **params),
         )
 
     def _find_managers(self, managers: Mapping[str, UUID]) -> None:

@@ -4,7 +4,7 @@ Every meaning raises Refused where the cell does not say it; an empty cell says 
 """
 
 import re
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, tzinfo
 from decimal import Decimal
 from enum import StrEnum
 from typing import Literal
@@ -61,7 +61,9 @@ _AMOUNTS = {
         re.ASCII,
     ),
 }
-_SALESFORCE_AMOUNT = re.compile(r"-?\d+(?:\.\d+)?(?:E\+?\d{1,2})?", re.ASCII | re.IGNORECASE)
+_PLAIN_AMOUNT = re.compile(r"-?\d+(?:\.\d+)?(?:E\+?\d{1,2})?", re.ASCII | re.IGNORECASE)
+_INSTANT = re.compile(r"[^T ]*[T ]\d\d?:|.*T", re.ASCII)
+_MILLISECONDS = re.compile(r"\d{12,14}", re.ASCII)
 _TRUE = frozenset(("1", "true"))
 _FALSE = frozenset(("", "0", "false"))
 
@@ -117,21 +119,21 @@ def _filled_in(cell: Cell) -> str:
     return cell.text
 
 
-def salesforce_boolean(cell: Cell) -> bool | None:
-    """Salesforce writes `1` or nothing, its tools `true` or `false`; None without the column."""
+def boolean_in(cell: Cell) -> bool | None:
+    """`1` or nothing, as Salesforce writes it, or `true` or `false`; None where the file does not have it."""
     word = cell.text.casefold()
-    if cell.column is None:
+    if not cell.is_there:
         return None
     if word not in _TRUE | _FALSE:
         raise Refused(cell, "{name} is {text}, neither true nor false", text=cell.text)
     return word in _TRUE
 
 
-def salesforce_amount(cell: Cell) -> Decimal | None:
-    """An amount as Salesforce writes it, as 35000, 35000.00 or 3.5E4."""
+def plain_amount(cell: Cell) -> Decimal | None:
+    """An amount as programs write it, as 35000, 35000.00 or 3.5E4."""
     if not cell.text:
         return None
-    if _SALESFORCE_AMOUNT.fullmatch(cell.text) is None:
+    if _PLAIN_AMOUNT.fullmatch(cell.text) is None:
         raise Refused(cell, "{name} is {text}, which is no amount", text=cell.text)
     return _in_range(cell, Decimal(cell.text))
 
@@ -178,15 +180,31 @@ def date_in(cell: Cell, date_format: DateFormat) -> date | None:
     )
 
 
-def salesforce_date(cell: Cell) -> date | None:
-    """A date, or the day in UTC of an instant such as 2024-07-11T21:22:07.000+0000."""
-    if "T" not in cell.text:
+def day_in(cell: Cell) -> date | None:
+    """A date, or the day in UTC of an instant: 2024-07-11T21:22:07.000+0000, or milliseconds since 1970."""
+    if _MILLISECONDS.fullmatch(cell.text):
+        try:
+            return datetime.fromtimestamp(int(cell.text) / 1000, UTC).date()
+        except (ValueError, OverflowError, OSError) as error:
+            raise Refused(cell, "{name} is {text}, which is no time", text=cell.text) from error
+    if not _INSTANT.match(cell.text):
         return date_in(cell, DateFormat.ISO)
+    return _day_of_instant(cell, None)
+
+
+def day_in_utc(cell: Cell) -> date | None:
+    """As `day_in`, where an instant without offset is UTC, as Pipedrive writes it: 2024-07-11 21:22:07."""
+    if not _INSTANT.match(cell.text):
+        return date_in(cell, DateFormat.ISO)
+    return _day_of_instant(cell, UTC)
+
+
+def _day_of_instant(cell: Cell, zone: tzinfo | None) -> date:
     try:
         at = datetime.fromisoformat(cell.text)
-        if at.tzinfo is None:
+        if at.tzinfo is None and zone is None:
             raise Refused(cell, "{name} is {text}, a time without offset", text=cell.text)
-        return at.astimezone(UTC).date()
+        return (at if at.tzinfo else at.replace(tzinfo=zone)).astimezone(UTC).date()
     # The first and the last day there is may have no day in UTC.
     except (ValueError, OverflowError) as error:
         raise Refused(cell, "{name} is {text}, which is no time", text=cell.text) from error

@@ -102,7 +102,7 @@ class OpenedHandover:
             "seller_id": self.seller_id,
             "engagement_type": self.engagement_type,
             "title": deal.title,
-            "source": Source(deal.source),
+            "source": deal.source,
             "external_id": deal.external_id,
             "stage_raw": deal.stage_raw,
             "is_won": bool(deal.is_won),
@@ -135,11 +135,21 @@ class Into:
     engagement_type: EngagementType
 
 
+async def take_turns(session: AsyncSession) -> None:
+    """Two files at once would both find a deal missing: imports of an organization wait for one another."""
+    await session.execute(
+        text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))"),
+        {"key": f"deals {organization_of(session)}"},
+    )
+
+
 async def import_deals(
     session: AsyncSession, rows: Sequence[DealRow], into: Into, *, dry_run: bool
 ) -> Imported:
-    """Open a handover for each new deal and follow the known ones; with `dry_run` only say what would happen."""
-    await _one_at_a_time(session)
+    """Open a handover for each new deal and follow the known ones; with `dry_run` only say what would happen.
+
+    A long file is brought in by so many rows at a time, each deal once, in one transaction that has taken its turn.
+    """
     deals = [row.deal for row in rows if row.deal is not None]
     known = await _known_handovers(session, deals)
     changed = {
@@ -155,6 +165,7 @@ async def import_deals(
     done.customers = customers.new
     if not dry_run:
         await _store(session, done)
+        await session.flush()
     return done
 
 
@@ -199,8 +210,14 @@ def _import(
 
 def _not_a_deal(row: DealRow) -> ImportedRow:
     if row.duplicate_of is not None:
+        at_pointer = isinstance(row.duplicate_of, str)
         remark = FieldError(
-            "", "The same deal stands in line {line}.", {"line": row.duplicate_of}, line=row.line
+            row.pointer,
+            "The same deal stands at {pointer}."
+            if at_pointer
+            else "The same deal stands in line {line}.",
+            {"pointer" if at_pointer else "line": row.duplicate_of},
+            line=row.line,
         )
         return ImportedRow(row, RowResult.skipped, remarks=[remark])
     if row.left_out is not None:
@@ -324,14 +341,6 @@ class _KnownHandover:
     imported: Mapping[str, Any] | None
 
 
-async def _one_at_a_time(session: AsyncSession) -> None:
-    """Two files at once would both find a deal missing: imports of an organization take turns."""
-    await session.execute(
-        text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))"),
-        {"key": f"deals {organization_of(session)}"},
-    )
-
-
 async def _known_handovers(
     session: AsyncSession, deals: Sequence[Deal]
 ) -> dict[str, _KnownHandover]:
@@ -341,7 +350,7 @@ async def _known_handovers(
     found = await session.execute(
         select(columns.external_id, columns.id, columns.imported).where(
             columns.organization_id == organization_of(session),
-            columns.source == Source(deals[0].source),
+            columns.source == deals[0].source,
             columns.external_id == any_(_texts(deal.external_id for deal in deals)),
         )
     )
@@ -390,7 +399,7 @@ class _Customers:
             .where(
                 columns.organization_id == organization_of(session),
                 or_(
-                    (columns.source == Source(deals[0].source))
+                    (columns.source == deals[0].source)
                     & (columns.external_id == any_(_texts(id for id in ids if id is not None))),
                     func.lower(columns.name)
                     == any_(_texts(deal.customer_name.lower() for deal in deals)),
@@ -409,7 +418,7 @@ class _Customers:
             # Two accounts of one CRM may share a name; they are two customers all the same.
             if id is None or customer.external_id is None or customer.source != deal.source:
                 return customer
-        customer = DealCustomer(new_id(), deal.customer_name, Source(deal.source), id)
+        customer = DealCustomer(new_id(), deal.customer_name, deal.source, id)
         self.new.append(customer)
         self._remember(customer)
         return customer

@@ -7,8 +7,10 @@ from datetime import date
 from decimal import Decimal
 from typing import TypeVar
 
-from services.chassis.csv_table import Cell, CsvError, CsvRow, CsvTable, csv_problem
+from services.chassis.csv_records import CsvRow
+from services.chassis.csv_table import Cell, CsvTable
 from services.chassis.errors import FieldError
+from services.chassis.file_problem import FileError, file_problem
 from services.handover.domain.deal_cell import (
     DateFormat,
     DecimalMark,
@@ -44,10 +46,10 @@ class PastColumns:
     completed_on: str | None = None
 
     def require_in(self, table: CsvTable) -> None:
-        """Raises CsvError that names each column the file does not have."""
+        """Raises FileError that names each column the file does not have."""
         named = [(field.name, getattr(self, field.name)) for field in fields(self)]
         unknown = [
-            csv_problem(
+            file_problem(
                 table.header_line,
                 None,
                 "Column {name}, named for {field}, is not in the file; it has {columns}",
@@ -59,7 +61,7 @@ class PastColumns:
             if name is not None and table.column(name) is None
         ]
         if unknown:
-            raise CsvError(unknown)
+            raise FileError(unknown)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,7 @@ class PastRow:
 
 
 def past_estimates(table: CsvTable, columns: PastColumns, usual: Usual) -> list[PastRow]:
-    """The past estimates of a file; raises CsvError for columns that it does not have."""
+    """The past estimates of a file; raises FileError for columns that it does not have."""
     columns.require_in(table)
     return _each_once(_read(table, row, columns, usual) for row in table.rows)
 

@@ -4,19 +4,12 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from services.chassis.csv_table import (
-    MAX_ROWS,
-    Cell,
-    CsvError,
-    CsvRow,
-    CsvTable,
-    csv_problem,
-    csv_records,
-    csv_text,
-    read_csv,
-)
+from services.chassis.csv_records import MAX_ROWS, CsvRow, csv_records
+from services.chassis.csv_table import Cell, CsvTable, read_csv
+from services.chassis.csv_text import csv_text
 from services.chassis.email_address import email_address
 from services.chassis.errors import FieldError
+from services.chassis.file_problem import FileError, file_problem
 
 # Compared by their letters alone, so that `E-Mail` and `e post` are among them.
 COLUMN_NAMES = (
@@ -47,14 +40,14 @@ def emails_in(table_or_text: CsvTable | bytes | str, max_rows: int = MAX_ROWS) -
     """The addresses of a file, a result for each; the same in another case is a duplicate.
 
     Under a header the column of addresses counts; without one, every cell that has an @.
-    Raises CsvError where it is not readable, or has columns of which none is for addresses.
+    Raises FileError where it is not readable, or has columns of which none is for addresses.
     """
     if isinstance(table_or_text, CsvTable):
         return list(_each_once(_under_header(table_or_text)))
     text = csv_text(table_or_text)
     first = next(csv_records(text), None)
     if first is None:
-        raise CsvError([csv_problem(1, None, "The file is empty")])
+        raise FileError([file_problem(1, None, "The file is empty")])
     # A single column whose first line is neither an address nor a heading is an address mistyped.
     bare = len(first.values) <= 1 or any("@" in value for value in first.values)
     if bare and not any(map(_is_for_addresses, first.values)):
@@ -65,13 +58,17 @@ def emails_in(table_or_text: CsvTable | bytes | str, max_rows: int = MAX_ROWS) -
 def _under_header(table: CsvTable) -> Iterator[Cell | FieldError]:
     names = [name for name in table.header if _is_for_addresses(name)]
     if not names:
-        raise CsvError(
-            [csv_problem(table.header_line, None, "There is no column of addresses; name it email")]
+        raise FileError(
+            [
+                file_problem(
+                    table.header_line, None, "There is no column of addresses; name it email"
+                )
+            ]
         )
     if len(names) > 1:
-        raise CsvError(
+        raise FileError(
             [
-                csv_problem(
+                file_problem(
                     table.header_line,
                     table.column(names[1]),
                     "Columns {first} and {second} are both for addresses: keep one",
@@ -87,7 +84,9 @@ def _under_header(table: CsvTable) -> Iterator[Cell | FieldError]:
 def _without_header(rows: Iterable[CsvRow], max_rows: int) -> Iterator[Cell | FieldError]:
     for count, row in enumerate(rows):
         if count == max_rows:
-            raise CsvError([csv_problem(row.line, None, "More than {limit} rows", limit=max_rows)])
+            raise FileError(
+                [file_problem(row.line, None, "More than {limit} rows", limit=max_rows)]
+            )
         if row.problems:
             yield row.problems[0]
             continue

@@ -2,7 +2,8 @@ from datetime import date
 
 import pytest
 
-from services.chassis.csv_table import CsvError, read_csv
+from services.chassis.csv_table import read_csv
+from services.chassis.file_problem import FileError
 from services.gateway.domain.people_file import (
     COLUMN_NAMES,
     ListedPerson,
@@ -34,7 +35,7 @@ def problem_with(column: str, text: str) -> tuple[int | None, int | None, str]:
 
 
 def refusal(content: str) -> list[str]:
-    with pytest.raises(CsvError) as refused:
+    with pytest.raises(FileError) as refused:
         rows_of(content)
     return [error.detail for error in refused.value.errors]
 

@@ -49,7 +49,7 @@ async def send_csv(person: Person, file: str = CSV, **form: Any) -> httpx.Respon
 
 
 def counts(answer: dict[str, Any]) -> dict[str, int]:
-    return {k: v for k, v in answer.items() if k not in ("rows", "dry_run") and v}
+    return {k: v for k, v in answer.items() if k not in ("rows", "dry_run", "source") and v}
 
 
 async def handovers(person: Person, **query: Any) -> list[dict[str, Any]]:
@@ -69,7 +69,11 @@ async def test_good_rows_land_and_the_others_are_told(firm: Firm):
     ]
     assert answer["rows"][0]["customer"] == "BSSSH Inc."
     [error] = answer["rows"][2]["errors"]
-    assert error == {"column": 7, "detail": "Amount is many, which is no amount"}
+    assert error == {
+        "column": 7,
+        "pointer": None,
+        "detail": "Amount is many, which is no amount",
+    }
     assert answer["rows"][3]["remarks"][0]["detail"] == "The same deal stands in line 3."
 
     [won] = await handovers(firm.seller, is_won="true")
@@ -256,7 +260,8 @@ async def test_who_may_import_and_for_whom(firm: Firm, stranger: Person):
         (CSV, {"source": "csv", "mapping": '{"title": "Deal"}'}, "/mapping/external_id"),
         (CSV, {"source": "csv", "mapping": json.dumps({**MAPPING, "amount": "Sum"})}, ""),
         (OPPORTUNITIES, {"mapping": "{}"}, "/mapping"),
-        (OPPORTUNITIES, {"source": "hubspot"}, "/source"),
+        (OPPORTUNITIES, {"source": "hubspot"}, ""),
+        (OPPORTUNITIES, {"source": "outlook"}, "/source"),
         (OPPORTUNITIES, {"default_currency": "KRO"}, "/default_currency"),
         (OPPORTUNITIES, {"engagement_type": "gift"}, "/engagement_type"),
         (OPPORTUNITIES, {"colour": "blue"}, "/colour"),
@@ -285,3 +290,152 @@ async def test_a_file_may_be_larger_than_other_bodies_but_not_endless(firm: Firm
     assert counts(large) == {"created": 1200}
     refused = await send_csv(firm.seller, CSV + "x" * 17_000_000)
     assert refused.status_code == 413
+
+
+HUBSPOT = {
+    "results": [
+        {
+            "id": str(number),
+            "properties": {
+                "dealname": f"Deal {number}",
+                "dealstage": "4711",
+                "pipeline": "default",
+                "amount": amount,
+                "deal_currency_code": "NOK",
+                "closedate": "2024-07-29T12:00:00Z",
+            },
+            "associations": {"companies": {"results": [{"id": "77", "type": "deal_to_company"}]}},
+        }
+        for number, amount in ((1, "1000"), (2, "much"), (3, None))
+    ]
+}
+COMPANIES = {"results": [{"id": "77", "properties": {"name": "Fjordtind AS"}}]}
+PIPELINES = {
+    "results": [
+        {
+            "id": "default",
+            "stages": [
+                {
+                    "id": "4711",
+                    "label": "Signed",
+                    "metadata": {"isClosed": "true", "probability": "1.0"},
+                }
+            ],
+        }
+    ]
+}
+PIPEDRIVE = {
+    "success": True,
+    "data": [
+        {"id": 1, "title": "Tills", "status": "won", "org_name": "Nordal AS", "ab" * 20: "Two"}
+    ],
+}
+TREE = {
+    "records": [
+        {
+            "attributes": {"type": "Opportunity", "referenceId": "OpportunityRef1"},
+            "Name": "Tills",
+            "StageName": "Closed Won",
+        }
+    ]
+}
+
+
+async def send_json(person: Person, file: Any, form: Any = None, **others: Any) -> httpx.Response:
+    sent = {"file": file, **others}
+    files = {
+        name: (f"{name}.json", content if isinstance(content, bytes) else json.dumps(content))
+        for name, content in sent.items()
+    }
+    return await person.upload("/v1/imports/deals", files, form)
+
+
+async def test_deals_of_hubspot_come_in_with_their_stages_and_companies(firm: Firm):
+    for result in ("created", "unchanged"):
+        sent = await send_json(firm.seller, HUBSPOT, accounts=COMPANIES, pipelines=PIPELINES)
+        answer = made(sent, 200)
+        assert answer["source"] == "hubspot"
+        assert counts(answer) == {result: 2, "failed": 1}
+        [error] = answer["rows"][1]["errors"]
+        assert error["pointer"] == "/results/1/properties/amount"
+        assert answer["rows"][1]["pointer"] == "/results/1"
+    found = await handovers(firm.seller, source="hubspot", is_won="true")
+    assert {one["stage_raw"] for one in found} == {"Signed"}
+    [customer] = made(await firm.seller.get("/v1/customers"), 200)["items"]
+    assert (customer["name"], customer["external_id"]) == ("Fjordtind AS", "77")
+
+
+async def test_deals_of_pipedrive_come_in_with_their_custom_fields(firm: Firm):
+    form = {"mapping": json.dumps({"description": "ab" * 20})}
+    answer = made(await send_json(firm.seller, PIPEDRIVE, form), 200)
+    assert (answer["source"], answer["created"]) == ("pipedrive", 1)
+    [handover] = await handovers(firm.seller, source="pipedrive")
+    assert (handover["background"], handover["is_won"]) == ("Two", True)
+
+
+async def test_a_tree_of_salesforce_comes_in_under_the_customer_for_all(firm: Firm):
+    failed = made(await send_json(firm.seller, TREE), 200)
+    assert counts(failed) == {"failed": 1}
+    answer = made(await send_json(firm.seller, TREE, {"default_customer": "Nordal AS"}), 200)
+    assert (answer["source"], answer["created"]) == ("salesforce", 1)
+    again = made(await send_json(firm.seller, TREE, {"default_customer": "Nordal AS"}), 200)
+    assert counts(again) == {"unchanged": 1}
+
+
+@pytest.mark.parametrize(
+    ("file", "form", "others", "pointer"),
+    [
+        (b'{"results": [{"id": 1},\n oh]}', {}, {}, ""),
+        (b'{"results": {}}', {}, {}, "/results"),
+        (b'{"results": ' + b"[" * 50_000, {}, {}, ""),
+        (b'{"results": [{"id": "\xe5"}]}', {}, {}, ""),
+        (b'{"results": [{"id": "\x00"}]}', {}, {}, ""),
+        (b'{"deals": []}', {}, {}, "/source"),
+        (b'{"deals": []}', {"source": "hubspot"}, {}, "/results"),
+        (CSV.encode(), {}, {}, "/source"),
+        (HUBSPOT, {"mapping": "{}"}, {}, "/mapping"),
+        (PIPEDRIVE, {"mapping": '{"colour": "blue"}'}, {}, "/mapping/colour"),
+        (TREE, {}, {"pipelines": PIPELINES}, "/pipelines"),
+        (CSV.encode(), {"mapping": json.dumps(MAPPING)}, {"accounts": COMPANIES}, "/accounts"),
+        (HUBSPOT, {}, {"pipelines": b"{"}, ""),
+        (HUBSPOT, {"default_customer": "x" * 201}, {}, "/default_customer"),
+    ],
+)
+async def test_json_that_cannot_be_used_is_refused_as_a_whole(
+    firm: Firm, file: Any, form: Any, others: Any, pointer: str
+):
+    refused = await send_json(firm.seller, file, form, **others)
+    assert refused.status_code == 422, refused.text
+    assert refused.json()["errors"][0]["pointer"] == pointer
+    assert await handovers(firm.seller) == []
+
+
+async def test_what_is_broken_far_into_a_file_leaves_nothing_behind(firm: Firm):
+    rows = ",".join(json.dumps(HUBSPOT["results"][0] | {"id": str(n)}) for n in range(1500))
+    refused = await send_json(
+        firm.seller, f'{{"results": [{rows},\n{{]}}'.encode(), accounts=COMPANIES
+    )
+    assert refused.status_code == 422
+    assert (refused.json()["errors"][0]["line"], refused.json()["errors"][0]["column"]) == (2, 2)
+    assert await handovers(firm.seller) == []
+    assert made(await firm.seller.get("/v1/events", type="handover.created"), 200)["items"] == []
+
+
+async def test_a_form_sent_again_with_another_boundary_is_the_same_request(firm: Firm):
+    async def sent(file: Any) -> httpx.Response:
+        return await firm.seller.request(
+            "POST",
+            "/v1/imports/deals",
+            files={
+                "file": ("deals.json", json.dumps(file)),
+                "accounts": ("a", json.dumps(COMPANIES)),
+            },
+            headers={"Idempotency-Key": "hubspot-1"},
+        )
+
+    first = await sent(HUBSPOT)
+    again = await sent(HUBSPOT)
+    assert made(first, 200) == made(again, 200)
+    assert again.headers["Idempotency-Replayed"] == "true"
+    other = await sent({"results": []})
+    assert other.json()["type"] == "/problems/key-reused"

@@ -1,19 +1,20 @@
+import io
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
 import pytest
 
-from services.chassis.csv_table import CsvError, CsvTable, csv_problem, read_csv
+from services.chassis.csv_table import CsvTable, read_csv
 from services.chassis.currency import DECIMALS, in_smallest_unit
 from services.chassis.errors import Invalid
+from services.chassis.file_problem import FileError, file_problem
 from services.handover.domain.deal_cell import DateFormat
-from services.handover.domain.deal_file import (
+from services.handover.domain.deal_file import Deal, DealRow, ForAll
+from services.handover.domain.deals_of_csv import DealColumns, mapped_deals
+from services.handover.domain.deals_of_salesforce import (
     SALESFORCE_DELETED,
-    Deal,
-    DealColumns,
-    DealRow,
-    mapped_deals,
+    salesforce_accounts,
     salesforce_deals,
     salesforce_id,
 )
@@ -21,7 +22,7 @@ from services.handover.domain.deal_file import (
 OPPORTUNITY = "006Nq00000BGi8PIAT"
 ACCOUNT = "001Nq00000J1MwVIAV"
 OWNER = "005Nq00000AU6ztIAD"
-ACCOUNTS = read_csv(f"Id,IsDeleted,Name\n{ACCOUNT},,Fjordtind  AS\n001Nq00000J1MwiIAF,,\n")
+ACCOUNTS = f"Id,IsDeleted,Name\n{ACCOUNT},,Fjordtind  AS\n001Nq00000J1MwiIAF,,\n"
 HEADER = (
     "Id,IsDeleted,AccountId,Name,Description,StageName,Amount,CloseDate,IsClosed,IsWon,OwnerId,"
     "CreatedDate"
@@ -50,9 +51,16 @@ def opportunities(*rows: dict[str, str]) -> CsvTable:
     return read_csv(("\ufeff" + text).encode())
 
 
+def salesforce(table: CsvTable, accounts: str | None, currency: str | None) -> list[DealRow]:
+    """The rows of a Salesforce export, with the names of its accounts."""
+    file = None if accounts is None else io.BytesIO(accounts.encode())
+    names = {} if file is None else salesforce_accounts(file, is_json=False)
+    return list(salesforce_deals(table, ForAll(currency, customers=names)))
+
+
 def the_deal(**cells: str) -> Deal:
     """The deal of the only row, which is sound."""
-    (row,) = salesforce_deals(opportunities(cells), ACCOUNTS, "NOK")
+    (row,) = salesforce(opportunities(cells), ACCOUNTS, "NOK")
     assert row.problems == ()
     assert row.deal is not None
     return row.deal
@@ -61,7 +69,7 @@ def the_deal(**cells: str) -> Deal:
 def the_problem(**cells: str) -> tuple[int | None, str | None, str]:
     """Line, column by name, and message of what is wrong with the only row."""
     table = opportunities(cells)
-    (row,) = salesforce_deals(table, ACCOUNTS, "NOK")
+    (row,) = salesforce(table, ACCOUNTS, "NOK")
     assert row.deal is None
     (problem,) = row.problems
     name = None if problem.column is None else table.header[problem.column - 1]
@@ -100,7 +108,7 @@ def test_a_boolean_that_is_neither_is_a_problem():
 
 
 def test_a_file_without_the_columns_does_not_know_whether_a_deal_is_won():
-    (row,) = salesforce_deals(
+    (row,) = salesforce(
         read_csv(f"Id,Name,AccountId\n{OPPORTUNITY},Till,{ACCOUNT}\n"), ACCOUNTS, None
     )
     assert row.deal is not None
@@ -141,7 +149,7 @@ def test_no_amount_means_no_currency_either():
 
 def test_the_currency_of_the_row_goes_before_the_one_given_for_all():
     table = opportunities({"CurrencyIsoCode": "isk", "Amount": "1250.50"}, {"Id": "x"})
-    first, second = salesforce_deals(table, ACCOUNTS, "NOK")
+    first, second = salesforce(table, ACCOUNTS, "NOK")
     assert first.deal is not None
     assert second.deal is not None
     assert (first.deal.amount, first.deal.currency) == (Decimal(1251), "ISK")
@@ -157,7 +165,7 @@ def test_an_unknown_currency_is_a_problem():
 
 
 def test_an_amount_without_any_currency_is_left_out_and_that_is_told():
-    (row,) = salesforce_deals(opportunities({}), ACCOUNTS, None)
+    (row,) = salesforce(opportunities({}), ACCOUNTS, None)
     assert row.deal is not None
     assert (row.deal.amount, row.deal.currency) == (None, None)
     assert [remark.detail for remark in row.remarks] == [
@@ -167,7 +175,7 @@ def test_an_amount_without_any_currency_is_left_out_and_that_is_told():
 
 def test_a_currency_for_all_that_is_none_is_refused():
     with pytest.raises(Invalid, match="kr is no ISO 4217 currency code"):
-        salesforce_deals(opportunities({}), ACCOUNTS, "kr")
+        salesforce(opportunities({}), ACCOUNTS, "kr")
 
 
 @pytest.mark.parametrize(
@@ -252,8 +260,8 @@ def test_a_deal_without_account_is_a_problem():
 
 
 def test_an_account_whose_name_is_too_long_is_a_problem():
-    accounts = read_csv(f"Id,Name\n{ACCOUNT},{'x' * 201}\n")
-    (row,) = salesforce_deals(opportunities({}), accounts, "NOK")
+    accounts = f"Id,Name\n{ACCOUNT},{'x' * 201}\n"
+    (row,) = salesforce(opportunities({}), accounts, "NOK")
     assert [problem.detail for problem in row.problems] == [
         "The account's name has more than 200 characters"
     ]
@@ -261,7 +269,7 @@ def test_an_account_whose_name_is_too_long_is_a_problem():
 
 @pytest.mark.parametrize("column", ["Account.Name", "AccountName", "Account Name"])
 def test_the_file_may_name_the_customer_itself(column):
-    (row,) = salesforce_deals(opportunities({column: "Nordal AS"}), None, "NOK")
+    (row,) = salesforce(opportunities({column: "Nordal AS"}), None, "NOK")
     assert row.deal is not None
     assert (row.deal.customer_name, row.deal.customer_external_id) == ("Nordal AS", ACCOUNT)
 
@@ -274,15 +282,15 @@ def test_an_id_of_15_characters_is_the_same_as_its_18():
 
 def test_a_deal_deleted_in_salesforce_is_left_out_and_says_so():
     table = opportunities({"IsDeleted": "1", "Name": ""}, {})
-    deleted, kept = salesforce_deals(table, ACCOUNTS, "NOK")
-    said = csv_problem(2, None, SALESFORCE_DELETED)
+    deleted, kept = salesforce(table, ACCOUNTS, "NOK")
+    said = file_problem(2, None, SALESFORCE_DELETED)
     assert deleted == DealRow(2, OPPORTUNITY, left_out=said)
     assert kept.deal is not None
 
 
 def test_a_deal_that_stands_twice_is_a_duplicate_the_second_time():
     table = opportunities({}, {"Id": "other"}, {"Name": "", "Amount": "7"})
-    first, other, again = salesforce_deals(table, ACCOUNTS, "NOK")
+    first, other, again = salesforce(table, ACCOUNTS, "NOK")
     assert first.deal is not None
     assert other.deal is not None
     assert again == DealRow(4, OPPORTUNITY, duplicate_of=2)
@@ -290,23 +298,23 @@ def test_a_deal_that_stands_twice_is_a_duplicate_the_second_time():
 
 def test_a_row_that_is_no_row_keeps_its_problem():
     table = read_csv(f"Id,Name,AccountId\n{OPPORTUNITY},=1+1,{ACCOUNT}\nonly\n")
-    formula, ragged = salesforce_deals(table, ACCOUNTS, None)
+    formula, ragged = salesforce(table, ACCOUNTS, None)
     assert [(problem.line, problem.column) for problem in formula.problems] == [(2, 2)]
     assert [(problem.line, problem.column) for problem in ragged.problems] == [(3, 2)]
 
 
 def test_a_row_tells_everything_that_is_wrong_at_once():
-    (row,) = salesforce_deals(
+    (row,) = salesforce(
         opportunities({"Name": "", "Amount": "much", "CloseDate": "soon"}), ACCOUNTS, "NOK"
     )
     assert [problem.params["name"] for problem in row.problems] == ["Amount", "Name", "CloseDate"]
 
 
 def test_files_without_their_columns_are_refused():
-    with pytest.raises(CsvError):
-        salesforce_deals(read_csv("Name,Stage\nTill,Won\n"), None, None)
-    with pytest.raises(CsvError):
-        salesforce_deals(opportunities({}), read_csv("Id,Title\n1,2\n"), None)
+    with pytest.raises(FileError):
+        salesforce(read_csv("Name,Stage\nTill,Won\n"), None, None)
+    with pytest.raises(FileError):
+        salesforce(opportunities({}), "Id,Title\n1,2\n", None)
 
 
 ANY = """\
@@ -328,7 +336,7 @@ COLUMNS = DealColumns(
 
 
 def test_any_csv_becomes_deals_by_a_map_of_its_columns():
-    won, lost = mapped_deals(read_csv(ANY), COLUMNS, decimal_mark=",")
+    won, lost = mapped_deals(read_csv(ANY), COLUMNS, ForAll(), decimal_mark=",")
     assert won.deal == Deal(
         source="csv",
         external_id="1",
@@ -351,19 +359,19 @@ def test_any_csv_becomes_deals_by_a_map_of_its_columns():
 
 
 def test_which_values_mean_won_may_be_said():
-    _, lost = mapped_deals(read_csv(ANY), COLUMNS, decimal_mark=",", won_values=["TAPT"])
+    _, lost = mapped_deals(read_csv(ANY), COLUMNS, ForAll(), decimal_mark=",", won_values=["TAPT"])
     assert lost.deal is not None
     assert lost.deal.is_won is True
 
 
 def test_without_a_column_for_it_nobody_knows_whether_a_deal_is_won():
-    rows = mapped_deals(read_csv(ANY), replace(COLUMNS, is_won=None), decimal_mark=",")
+    rows = mapped_deals(read_csv(ANY), replace(COLUMNS, is_won=None), ForAll(), decimal_mark=",")
     assert [row.deal and row.deal.is_won for row in rows] == [None, None]
 
 
 def test_columns_that_the_file_does_not_have_are_named():
-    with pytest.raises(CsvError) as refused:
-        mapped_deals(read_csv("Nr;Emne\n1;Till\n"), DealColumns("Nr", "Tittel", "Kunde"))
+    with pytest.raises(FileError) as refused:
+        mapped_deals(read_csv("Nr;Emne\n1;Till\n"), DealColumns("Nr", "Tittel", "Kunde"), ForAll())
     assert [error.detail for error in refused.value.errors] == [
         "Column Tittel, named for title, is not in the file; it has Nr, Emne",
         "Column Kunde, named for customer_name, is not in the file; it has Nr, Emne",
@@ -374,7 +382,7 @@ def mapped(amount: str = "1", day: str = "", **options: object) -> DealRow:
     """The only row of a file with this amount and this day."""
     table = read_csv(f'id|title|customer|amount|day\n1|Till|Nordal|"{amount}"|{day}\n')
     columns = DealColumns("id", "title", "customer", amount="amount", close_date="day")
-    (row,) = mapped_deals(table, columns, default_currency="SEK", **options)
+    (row,) = mapped_deals(table, columns, ForAll("SEK"), **options)
     return row
 
 
@@ -441,7 +449,7 @@ def test_a_date_in_a_format_not_named_is_a_problem():
 
 def test_a_row_of_a_mapped_file_without_customer_or_id_is_a_problem():
     table = read_csv("id,title,customer\n,Till,Nordal\n2,Till,\nonly\n3,Till,A\n3,Till,B\n")
-    rows = mapped_deals(table, DealColumns("id", "title", "customer"))
+    rows = list(mapped_deals(table, DealColumns("id", "title", "customer"), ForAll()))
     assert [[problem.detail for problem in row.problems] for row in rows] == [
         ["id is empty"],
         ["customer is empty"],

@@ -5,7 +5,8 @@ from decimal import Decimal
 
 import pytest
 
-from services.chassis.csv_table import CsvError, read_csv
+from services.chassis.csv_table import read_csv
+from services.chassis.file_problem import FileError
 from services.handover.domain.deal_cell import DateFormat
 from services.handover.domain.estimate import Basis
 from services.handover.domain.past_estimate_file import (
@@ -142,6 +143,6 @@ def test_an_id_that_stands_further_up_is_a_duplicate():
 
 
 def test_columns_that_the_file_does_not_have_are_named():
-    with pytest.raises(CsvError) as refused:
+    with pytest.raises(FileError) as refused:
         past_estimates(read_csv("Nr;Lav\n1;2\n"), COLUMNS, USUAL)
     assert "Column Trolig, named for likely_hours" in refused.value.errors[0].detail

@@ -1,6 +1,7 @@
 import pytest
 
-from services.chassis.csv_table import CsvError, read_csv
+from services.chassis.csv_table import read_csv
+from services.chassis.file_problem import FileError
 from services.onboarding.domain.address_list import emails_in
 
 
@@ -12,7 +13,7 @@ def listed(content: bytes | str) -> list[tuple[int, str | None]]:
 
 
 def refusal(content: bytes | str) -> list[str]:
-    with pytest.raises(CsvError) as refused:
+    with pytest.raises(FileError) as refused:
         emails_in(content)
     return [error.detail for error in refused.value.errors]
 
@@ -112,5 +113,5 @@ def test_another_encoding_is_refused():
 @pytest.mark.parametrize("header", ["", "email\n"])
 def test_more_addresses_than_allowed_are_refused(header):
     content = header + "a@x.test\nb@x.test\nc@x.test\n"
-    with pytest.raises(CsvError, match="cannot be used"):
+    with pytest.raises(FileError, match="cannot be used"):
         emails_in(content, max_rows=2)
