@@ -62,6 +62,8 @@ class HandoverSender:
         self._promises: dict[str, str] = {}
         # The path of an estimate → what it took.
         self._took: dict[str, float] = {}
+        # Each with the id that it got.
+        self._needs: list[tuple[Data, str]] = []
         # The promise's key → the entry in which the customer releases us from it.
         self._consents: dict[str, str] = {}
 
@@ -116,7 +118,8 @@ class HandoverSender:
             body = {name: need[name] for name in ("competence", "level", "headcount", "why")}
             body["from"] = sender.day(need["from_in_days"])
             body["to"] = sender.day(need["to_in_days"])
-            await sender.post(self._seller, f"{self._path}/competence-needs", body)
+            made = await sender.post(self._seller, f"{self._path}/competence-needs", body)
+            self._needs.append((need, made["id"]))
         for unknown in told.get("unknown", []):
             body = {
                 "what": unknown["what"],
@@ -187,6 +190,8 @@ class HandoverSender:
                 body = {"gaps": self._told["gaps"]}
             case "acceptance":
                 await self._read_back()
+                await self._waive()
+                await self._staff()
             case "completion":
                 await self._look_back()
         await self._sender.post(who, f"{self._path}/{move}", body)
@@ -203,6 +208,27 @@ class HandoverSender:
             if "read_back" in promise:
                 path = f"{self._path}/promises/{self._promises[promise['key']]}/read-backs"
                 await self._sender.post(self._lead or "", path, promise["read_back"])
+
+    async def _waive(self) -> None:
+        for need, id in self._needs:
+            if "waiver" in need:
+                body = {"competence_need_id": id, "reason": need["waiver"]["reason"]}
+                path = f"{self._path}/coverage/waivers"
+                await self._sender.post(need["waiver"]["by"], path, body)
+
+    async def _staff(self) -> None:
+        sender = self._sender
+        for need, id in self._needs:
+            for staffing in need.get("staffing", []):
+                body = {
+                    "person_id": str(sender.who(staffing["person"]).id),
+                    "competence_need_id": id,
+                    "from": sender.day(need["from_in_days"]),
+                    # What is over by now starts today all the same, with somebody who is there.
+                    "to": sender.day(max(need["to_in_days"], 0)),
+                    "allocation": staffing["allocation"],
+                }
+                await sender.post(self._lead or "", f"{self._path}/staffing", body)
 
     async def _look_back(self) -> None:
         for promise in self._told["promise"]:

@@ -16,8 +16,10 @@ from services.handover.domain.log import LogEntry
 from services.handover.domain.past_estimate import PastEstimate
 from services.handover.domain.promise import Promise, ReadBack
 from services.handover.domain.question import Answer, Question
+from services.handover.domain.staffing import Staffing
 from services.handover.domain.stakeholder import Stakeholder
 from services.handover.domain.unknown import Unknown
+from services.handover.domain.waiver import CoverageWaiver
 from services.handover.domain.walkthrough import Walkthrough
 
 
@@ -402,3 +404,52 @@ def walkthrough_moved(
 ) -> Event:
     """A walkthrough was held, was not held, or was called off: walkthrough.held, .missed, .cancelled."""
     return _part("walkthrough", verb, "walkthroughs", walkthrough, before, after)
+
+
+def _staffed(staffing: Staffing) -> dict[str, Any]:
+    return {
+        "person_id": staffing.person_id,
+        "competence_need_id": staffing.competence_need_id,
+        "starts_on": staffing.starts_on,
+        "ends_on": staffing.ends_on,
+        "allocation": staffing.allocation,
+    }
+
+
+def staffing_created(staffing: Staffing) -> Event:
+    """Somebody was staffed on a handover."""
+    return _part("staffing", "created", "staffing", staffing, after=_staffed(staffing))
+
+
+def staffing_changed(
+    staffing: Staffing, before: Mapping[str, Any], after: Mapping[str, Any]
+) -> Event:
+    """The days, the need or the allocation of a staffing changed."""
+    return _part("staffing", "changed", "staffing", staffing, before, after)
+
+
+def staffing_deleted(staffing: Staffing) -> Event:
+    """Somebody was taken off a handover."""
+    return _part("staffing", "deleted", "staffing", staffing, before=_staffed(staffing))
+
+
+def coverage_waiver_granted(waiver: CoverageWaiver) -> Event:
+    """A manager answers for a competence need that is not covered."""
+    after = {
+        "competence_need_id": waiver.competence_need_id,
+        "granted_by": waiver.granted_by,
+        "reason": waiver.reason,
+        "valid_until": waiver.valid_until,
+    }
+    return _part("coverage-waiver", "granted", "coverage/waivers", waiver, after=after)
+
+
+def coverage_waiver_ended(waiver: CoverageWaiver) -> Event:
+    """A waiver counts no more: it was revoked, its need became another one, or a new one took its place."""
+    before = {
+        "competence_need_id": waiver.competence_need_id,
+        "granted_by": waiver.granted_by,
+        "reason": waiver.reason,
+    }
+    after = {"ended_by": waiver.ended_by, "end_reason": waiver.end_reason}
+    return _part("coverage-waiver", "ended", "coverage/waivers", waiver, before, after)

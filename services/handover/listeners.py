@@ -1,6 +1,6 @@
 """The facts of other services that handover reacts to."""
 
-from services.handover.domain import coverage
+from services.handover.domain import training_copy
 from services.handover.domain.base import directory
 
-FOLLOWS = {"gateway": directory.listeners, "onboarding": coverage.LISTENERS}
+FOLLOWS = {"gateway": directory.listeners, "onboarding": training_copy.LISTENERS}

@@ -286,6 +286,11 @@ def test_a_handover_refers_only_to_what_exists(handover: Data) -> None:
         assert unknown["owner"] in PEOPLE
     for need in handover.get("competence_need", []):
         assert need["competence"] in COMPETENCES
+        for staffing in need.get("staffing", []):
+            assert staffing["person"] in PEOPLE
+        if waiver := need.get("waiver"):
+            assert "manager" in PEOPLE[waiver["by"]]["roles"]
+            assert waiver["by"] not in (handover["seller"], handover["delivery_lead"])
 
 
 @each_handover

@@ -169,8 +169,28 @@ async def accepted(firm: Firm, promises: int = 1, **fields: Any) -> dict[str, An
     return await move(firm.lead, handover, "acceptance")
 
 
+async def staffed(
+    firm: Firm, handover: dict[str, Any], *, by: Person | None = None, **fields: Any
+) -> dict[str, Any]:
+    given = {"person_id": str(firm.learner.id), "from": "2026-12-01", **fields}
+    return made(await (by or firm.lead).post(f"/v1/handovers/{handover['id']}/staffing", given))
+
+
+async def waived(
+    firm: Firm, handover: dict[str, Any], need: dict[str, Any], **fields: Any
+) -> dict[str, Any]:
+    given = {
+        "competence_need_id": need["id"],
+        "reason": "Anna stands beside them until the course in week 2.",
+        **fields,
+    }
+    path = f"/v1/handovers/{handover['id']}/coverage/waivers"
+    return made(await firm.manager.post(path, given))
+
+
 async def in_delivery(firm: Firm, promises: int = 1, **fields: Any) -> dict[str, Any]:
     handover = await accepted(firm, promises, **fields)
+    await staffed(firm, handover)
     return await move(firm.lead, handover, "start")
 
 

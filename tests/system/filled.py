@@ -12,6 +12,7 @@ from tests.onboarding import makers as onboarding
 KINDS = {
     "asked_by": "person_id",
     "author_id": "person_id",
+    "competence_need_id": "need_id",
     "delivery_lead_id": "person_id",
     "lead_id": "person_id",
     "manager_id": "person_id",
@@ -103,6 +104,8 @@ async def _fill_handover(everything: Filled, competence: str) -> None:
     everything.have(walkthrough_id=walkthrough["id"])
     await handover.move(firm.seller, first, "submission")
     await handover.move(firm.lead, first, "claim")
+    staffing = await handover.staffed(firm, first, competence_need_id=need["id"])
+    waiver = await handover.waived(firm, first, need)
     [promise] = await handover.promises_of(firm, first)
     read_back = handover.made(await handover.read_back(firm.lead, promise))
     entry = await handover.logged(firm.seller, first)
@@ -115,6 +118,8 @@ async def _fill_handover(everything: Filled, competence: str) -> None:
         promise_id=promise["id"],
         read_back_id=read_back["id"],
         entry_id=entry["id"],
+        staffing_id=staffing["id"],
+        coverage_waiver_id=waiver["id"],
     )
     asked = await handover.question(firm.learner, first, topic="VAT")
     answer = await handover.answer(firm.trainer, asked)

@@ -1,24 +1,37 @@
 """Competence needs of a handover: what people must be able to do, how many, and when."""
 
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import Query, Request
 from pydantic import BaseModel, Field, StrictInt, create_model
+from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
+from services.chassis.caller import Caller
 from services.chassis.database import load, reader_of
 from services.chassis.events import changes, record
 from services.chassis.fields import Body, Day, Key, Moment, Prose
 from services.chassis.pages import PageQuery
 from services.chassis.reads import Read
-from services.chassis.web import CallerDep, MatchDep, SessionDep, ViewerDep, concept, found, listed
+from services.chassis.web import (
+    CallerDep,
+    MatchDep,
+    NowDep,
+    SessionDep,
+    ViewerDep,
+    concept,
+    found,
+    listed,
+)
 from services.handover import events
 from services.handover.api.handovers import HANDOVERS
-from services.handover.domain.competence import HIGHEST_LEVEL, LOWEST_LEVEL, CompetenceNeed
+from services.handover.domain.competence import HIGHEST_LEVEL, LOWEST_LEVEL, WAIVED, CompetenceNeed
 from services.handover.domain.contents import load_part
 from services.handover.domain.handover import Handover
+from services.handover.domain.staffing import require_unstaffed
+from services.handover.domain.waiver import open_waiver
 
 router = concept("competence needs")
 _LIST = "/handovers/{handover_id}/competence-needs"
@@ -128,29 +141,47 @@ async def change_competence_need(
     body: CompetenceNeedPatch,
     caller: CallerDep,
     match: MatchDep,
+    now: NowDep,
     session: SessionDep,
 ) -> Response:
-    """JSON Merge Patch; If-Match is required. Until the handover is submitted."""
+    """JSON Merge Patch; If-Match is required. Until the handover is submitted. A waiver of the need as it was ends."""
     handover = await load(session, Handover, handover_id)
     need = await load_part(session, CompetenceNeed, handover_id, need_id)
     handover.require_writer(caller)
     match.check(need.version)
     need.sqlmodel_update(body.model_dump(exclude_unset=True))
     need.check_sound()
-    record(session, events.competence_need_changed(need, *changes(need)))
+    before, after = changes(need)
+    record(session, events.competence_need_changed(need, before, after))
+    if WAIVED & after.keys():
+        await _end_waiver(session, need_id, caller, now)
     await session.flush()
     return found(await COMPETENCE_NEEDS.one(reader_of(session), need.id))
 
 
 @router.delete(_ONE, status_code=204, summary="Take a competence need off")
 async def delete_competence_need(
-    handover_id: UUID, need_id: UUID, caller: CallerDep, match: MatchDep, session: SessionDep
+    handover_id: UUID,
+    need_id: UUID,
+    caller: CallerDep,
+    match: MatchDep,
+    now: NowDep,
+    session: SessionDep,
 ) -> Response:
-    """If-Match is required. Until the handover is submitted."""
+    """If-Match is required. Until the handover is submitted, and unless somebody is staffed on it. A waiver of it ends."""
     handover = await load(session, Handover, handover_id)
     need = await load_part(session, CompetenceNeed, handover_id, need_id)
     handover.require_writer(caller)
     match.check(need.version)
+    await require_unstaffed(session, need_id)
+    await _end_waiver(session, need_id, caller, now)
     record(session, events.competence_need_deleted(need))
     await session.delete(need)
     return Response(status_code=204)
+
+
+async def _end_waiver(session: AsyncSession, need_id: UUID, caller: Caller, now: datetime) -> None:
+    waiver = await open_waiver(session, need_id)
+    if waiver is not None:
+        waiver.end(caller, now)
+        record(session, events.coverage_waiver_ended(waiver))

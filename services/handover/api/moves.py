@@ -1,6 +1,7 @@
 """How a handover moves on: each move is a noun that is created. And how ready it is."""
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
@@ -17,6 +18,7 @@ from services.chassis.language import translate
 from services.chassis.web import CallerDep, NowDep, SessionDep, concept, found, language_of
 from services.handover import events
 from services.handover.api.handovers import HANDOVERS, HandoverOut
+from services.handover.api.heard import HeardDep
 from services.handover.domain.completeness import Item, missing_in, require_complete
 from services.handover.domain.contents import contents_of
 from services.handover.domain.guards import allowed_moves, require_clear
@@ -67,6 +69,7 @@ async def _moved(
     session: AsyncSession,
     handover_id: UUID,
     verb: str,
+    now: datetime,
     make: Callable[[Handover], None],
     move: Move | None = None,
 ) -> Response:
@@ -78,7 +81,7 @@ async def _moved(
     origin = handover.state
     make(handover)
     if move is not None:
-        require_clear(move, origin, await contents_of(session, handover))
+        require_clear(move, origin, await contents_of(session, handover, now.date()))
     return await _told(session, verb, handover)
 
 
@@ -90,11 +93,11 @@ async def _told(session: AsyncSession, verb: str, handover: Handover) -> Respons
 
 @router.get(_PATH + "/readiness", response_model=Readiness, summary="What is missing")
 async def get_readiness(
-    handover_id: UUID, caller: CallerDep, request: Request, session: SessionDep
+    handover_id: UUID, caller: CallerDep, now: NowDep, request: Request, session: SessionDep
 ) -> Response:
     """The missing list of its engagement type, and the moves that the caller can make now."""
     handover = await load(session, Handover, handover_id, lock=False)
-    contents = await contents_of(session, handover)
+    contents = await contents_of(session, handover, now.date())
     missing = missing_in(contents)
     language = language_of(request)
     body = {
@@ -121,39 +124,46 @@ async def submit_handover(
     """The seller, once everything on the missing list is filled in or declared unknown; else 422 with `missing`."""
     handover = await load(session, Handover, handover_id)
     handover.submit(caller, now)
-    require_complete(await contents_of(session, handover))
+    require_complete(await contents_of(session, handover, now.date()))
     return await _told(session, "submitted", handover)
 
 
 @router.post(_PATH + "/claim", response_model=HandoverOut, summary="Take it into review")
-async def claim_handover(handover_id: UUID, caller: CallerDep, session: SessionDep) -> Response:
+async def claim_handover(
+    handover_id: UUID, caller: CallerDep, now: NowDep, session: SessionDep
+) -> Response:
     """The named lead, or anyone with the delivery role if none is named."""
-    return await _moved(session, handover_id, "claimed", lambda h: h.claim(caller))
+    return await _moved(session, handover_id, "claimed", now, lambda h: h.claim(caller))
 
 
 @router.post(_PATH + "/return", response_model=HandoverOut, summary="Give it back")
 async def return_handover(
-    handover_id: UUID, body: Return, caller: CallerDep, session: SessionDep
+    handover_id: UUID, body: Return, caller: CallerDep, now: NowDep, session: SessionDep
 ) -> Response:
     """The lead names at least one gap."""
     gaps = [Gap(gap.what, gap.why) for gap in body.gaps]
-    return await _moved(session, handover_id, "returned", lambda h: h.return_(caller, gaps))
+    return await _moved(session, handover_id, "returned", now, lambda h: h.return_(caller, gaps))
 
 
 @router.post(_PATH + "/acceptance", response_model=HandoverOut, summary="Take it over")
 async def accept_handover(
-    handover_id: UUID, caller: CallerDep, now: NowDep, session: SessionDep
+    handover_id: UUID, caller: CallerDep, now: NowDep, heard: HeardDep, session: SessionDep
 ) -> Response:
-    """The lead, never the seller, once every live promise is read back, none is declined, and no change has overtaken one."""
+    """The lead, never the seller, once every live promise is read back and each competence need is covered or waived.
+
+    No promise may be declined or overtaken by a change, and a need counts as covered only if that is known (`…/coverage`).
+    """
     return await _moved(
-        session, handover_id, "accepted", lambda h: h.accept(caller, now), Move.accept
+        session, handover_id, "accepted", now, lambda h: h.accept(caller, now), Move.accept
     )
 
 
 @router.post(_PATH + "/start", response_model=HandoverOut, summary="Begin to deliver")
-async def start_handover(handover_id: UUID, caller: CallerDep, session: SessionDep) -> Response:
-    """The lead, once the deal is won."""
-    return await _moved(session, handover_id, "started", lambda h: h.start(caller), Move.start)
+async def start_handover(
+    handover_id: UUID, caller: CallerDep, now: NowDep, session: SessionDep
+) -> Response:
+    """The lead, once the deal is won and somebody is staffed."""
+    return await _moved(session, handover_id, "started", now, lambda h: h.start(caller), Move.start)
 
 
 @router.post(_PATH + "/completion", response_model=HandoverOut, summary="End the delivery")
@@ -162,13 +172,15 @@ async def complete_handover(
 ) -> Response:
     """The lead, once every promise is kept, broken or released."""
     return await _moved(
-        session, handover_id, "completed", lambda h: h.complete(caller, now), Move.complete
+        session, handover_id, "completed", now, lambda h: h.complete(caller, now), Move.complete
     )
 
 
 @router.post(_PATH + "/cancellation", response_model=HandoverOut, summary="Call it off")
 async def cancel_handover(
-    handover_id: UUID, body: Cancellation, caller: CallerDep, session: SessionDep
+    handover_id: UUID, body: Cancellation, caller: CallerDep, now: NowDep, session: SessionDep
 ) -> Response:
     """The seller or a manager, with a reason, before delivery starts."""
-    return await _moved(session, handover_id, "cancelled", lambda h: h.cancel(caller, body.reason))
+    return await _moved(
+        session, handover_id, "cancelled", now, lambda h: h.cancel(caller, body.reason)
+    )

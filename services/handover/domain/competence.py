@@ -11,6 +11,8 @@ from services.chassis.tables import refers_to
 from services.handover.domain.base import SCHEMA, Row
 
 LOWEST_LEVEL, HIGHEST_LEVEL = 1, 5
+# What a waiver was granted for; with another of these it is another need.
+WAIVED = frozenset({"competence", "level", "headcount", "starts_on", "ends_on"})
 
 
 class CompetenceNeed(Row, table=True):

@@ -2,23 +2,28 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import TypeVar
 from uuid import UUID
 
 from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.chassis.database import load, organization_of
+from services.chassis.database import load, organization_of, reader_of
 from services.chassis.errors import FieldError, Invalid, NotFound
 from services.handover.domain.competence import CompetenceNeed
+from services.handover.domain.coverage import NeedCoverage, cover
 from services.handover.domain.customer_voice import CustomerVoice
 from services.handover.domain.estimate import Estimate
 from services.handover.domain.handover import Handover
 from services.handover.domain.log import LogEntry, LogKind, unresolved_changes
 from services.handover.domain.promise import Promise, ReadBack
 from services.handover.domain.question import Answer, Question, QuestionState
+from services.handover.domain.staffing import Staffing
 from services.handover.domain.stakeholder import Stakeholder
+from services.handover.domain.training_copy import Known, known_to
 from services.handover.domain.unknown import Unknown
+from services.handover.domain.waiver import CoverageWaiver
 from services.handover.domain.walkthrough import Walkthrough
 
 Part = TypeVar(
@@ -34,6 +39,8 @@ Part = TypeVar(
     Question,
     Answer,
     Walkthrough,
+    Staffing,
+    CoverageWaiver,
 )
 
 
@@ -54,6 +61,10 @@ class Contents:
     """What the log tells of changes that nobody has corrected."""
     blocking_questions: Sequence[Question] = ()
     """Those that are open."""
+    coverage: Sequence[NeedCoverage] = ()
+    """Whether each competence need is covered, as the copy of what onboarding tells knows it."""
+    staffing: Sequence[Staffing] = ()
+    """Who is staffed today or later."""
 
 
 async def load_part(
@@ -122,21 +133,44 @@ def _numbered(pointer: str, named: Sequence[UUID]) -> dict[str, UUID]:
     return {f"{pointer}/{place}": id for place, id in enumerate(named)}
 
 
-async def contents_of(session: AsyncSession, handover: Handover) -> Contents:
+async def contents_of(session: AsyncSession, handover: Handover, today: date) -> Contents:
     """The handover as it stands in this transaction."""
     read_backs = await parts_of(session, ReadBack, handover.id)
+    needs = await parts_of(session, CompetenceNeed, handover.id)
+    staffing = await parts_of(session, Staffing, handover.id)
     return Contents(
         handover,
         promises=await parts_of(session, Promise, handover.id),
         stakeholders=await parts_of(session, Stakeholder, handover.id),
-        competence_needs=await parts_of(session, CompetenceNeed, handover.id),
         estimates=await parts_of(session, Estimate, handover.id),
+        competence_needs=needs,
         unknowns=await parts_of(session, Unknown, handover.id),
         read_backs=[read_back for read_back in read_backs if read_back.voided_at is None],
         walkthroughs=await parts_of(session, Walkthrough, handover.id),
         changes=await _changes_of(session, handover.id),
         blocking_questions=await _blocking_questions_of(session, handover.id),
+        coverage=await coverage_of(session, handover, needs, staffing, today),
+        staffing=[one for one in staffing if one.ends_on is None or one.ends_on >= today],
     )
+
+
+async def coverage_of(
+    session: AsyncSession,
+    handover: Handover,
+    needs: Sequence[CompetenceNeed],
+    staffing: Sequence[Staffing],
+    today: date,
+    *,
+    heard: bool = True,
+) -> list[NeedCoverage]:
+    """Whether each need is covered; unless anything was ever `heard` of onboarding, nothing is known."""
+    if not needs:
+        return []
+    waivers = await parts_of(session, CoverageWaiver, handover.id)
+    known: Known | None = await known_to(reader_of(session), handover.id) if heard else None
+    return [
+        cover(need, handover, known, today, staffing=staffing, waivers=waivers) for need in needs
+    ]
 
 
 async def _changes_of(session: AsyncSession, handover_id: UUID) -> Sequence[LogEntry]:

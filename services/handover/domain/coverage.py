@@ -1,276 +1,242 @@
-"""Who in the firm can do what delivery needs, from handover's own copy of what onboarding tells.
+"""Whether a need is covered on its dates: by people who hold the competence at the level on every day of them.
 
-Coverage that cannot be known is `unknown`, never `covered`: when no course is known that grants the competence at the level,
-or when the copy has never caught up.
+The seats of a need are filled by whoever is staffed on it; seats that nobody fills yet count as covered where others in the
+firm hold it for all of its time. What cannot be known is `unknown`, never `covered`: no course is known that grants the
+competence at the level, the copy has never caught up, or the need has no last day and what is held runs out some day.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
 from enum import StrEnum
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import (
-    Boolean,
-    Column,
-    Date,
-    Index,
-    Integer,
-    Table,
-    Text,
-    Uuid,
-    bindparam,
-    select,
-    update,
-)
-from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.ext.asyncio import AsyncSession
-
-from services.chassis.database import Reader
-from services.chassis.listeners import HeardEvent
-from services.chassis.statement import Statement
-from services.handover.domain.base import directory, followed_feed, metadata
 from services.handover.domain.competence import CompetenceNeed
-
-# What each version of a course grants: somebody who took an old one keeps what it granted.
-trainable_competence = Table(
-    "trainable_competence",
-    metadata,
-    Column("organization_id", Uuid, primary_key=True),
-    Column("course_id", Uuid, primary_key=True),
-    Column("course_version", Integer, primary_key=True),
-    Column("competence", Text, nullable=False),
-    Column("level", Integer, nullable=False),
-    Column("retired", Boolean, nullable=False),
-    Index("ix_trainable_competence", "organization_id", "competence"),
-)
-
-trained_person = Table(
-    "trained_person",
-    metadata,
-    Column("organization_id", Uuid, primary_key=True),
-    Column("competence", Text, primary_key=True),
-    Column("person_id", Uuid, primary_key=True),
-    Column("course_id", Uuid, primary_key=True),
-    Column("level", Integer, nullable=False),
-    Column("since", Date, nullable=False),
-    Column("until", Date, nullable=True),
-    Index("ix_trained_person_person", "organization_id", "person_id"),
-)
+from services.handover.domain.handover import Handover
+from services.handover.domain.staffing import Staffing
+from services.handover.domain.training_copy import Known, Trained
+from services.handover.domain.waiver import CoverageWaiver, parties_to
 
 
 class CoverageState(StrEnum):
-    """Whether enough people can do it."""
+    """Whether enough people can do it, or a manager answers for going ahead without."""
 
     covered = "covered"
+    waived = "waived"
     gap = "gap"
     unknown = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
-class Need:
-    """A competence need, as far as coverage looks at it."""
+class Period:
+    """The days that are judged, both included; `last` is None while nobody knows the end."""
 
-    id: UUID
-    competence: str
-    level: int
-    headcount: int
-    starts_on: date | None
-    ends_on: date | None
+    first: date
+    last: date | None
 
+    def holds(self, day: date) -> bool:
+        """Whether it has this day."""
+        return self.first <= day and (self.last is None or day <= self.last)
 
-@dataclass(frozen=True, slots=True)
-class Trained:
-    """Somebody who works here and what a course granted them; `until` is the last day on which it holds."""
-
-    person_id: UUID
-    name: str
-    competence: str
-    level: int
-    since: date
-    until: date | None
+    def within(self, other: "Period") -> "Period | None":
+        """The days that both have; None when there are none."""
+        first = max(self.first, other.first)
+        last = min((day for day in (self.last, other.last) if day is not None), default=None)
+        return None if last is not None and last < first else Period(first, last)
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
-    """The copy: the highest level that is granted by competence, which of them can still be learned, and who is trained."""
+class StaffedPerson:
+    """Somebody staffed on the need, and whether they hold it while they are; `days` is None when that is on none of its dates."""
 
-    granted: Mapping[str, int]
-    trainable: Mapping[str, int]
-    trained: Sequence[Trained]
+    staffing: Staffing
+    days: Period | None
+    state: CoverageState
+    held: Trained | None
 
 
 @dataclass(frozen=True, slots=True)
 class NeedCoverage:
-    """What the copy says of one need."""
+    """What is known of one need. `have` counts the people on the day that has fewest."""
 
-    need: Need
+    need: CompetenceNeed
+    period: Period
     state: CoverageState
+    have: int
     trainable: bool
+    staffed: Sequence[StaffedPerson]
     people: Sequence[Trained]
+    waiver: CoverageWaiver | None
 
 
-def cover(need: Need, known: Known | None, today: date) -> NeedCoverage:
-    """Who has the competence at the level, from today until the need ends; None stands for a copy that never caught up."""
-    if known is None:
-        return NeedCoverage(need, CoverageState.unknown, False, [])
-    people = _best(
-        one
-        for one in known.trained
-        if one.competence == need.competence
-        and one.level >= need.level
-        and (one.until is None or one.until >= _last_day(need, today))
+def dates_of(need: CompetenceNeed, handover: Handover, today: date) -> Period:
+    """From today on, when the need is: by its own dates, by the handover's plan where it has none.
+
+    A planned day that contradicts the need's own says nothing. Without any first day it is judged from today on.
+    """
+    first, last = need.starts_on, need.ends_on
+    planned_start, planned_end = handover.planned_start, handover.planned_end
+    if first is None and planned_start is not None and (last is None or planned_start <= last):
+        first = planned_start
+    if last is None and planned_end is not None and (first is None or planned_end >= first):
+        last = planned_end
+    first = max(first or today, today)
+    return Period(first, None if last is None else max(last, first))
+
+
+def cover(
+    need: CompetenceNeed,
+    handover: Handover,
+    known: Known | None,
+    today: date,
+    *,
+    staffing: Iterable[Staffing] = (),
+    waivers: Iterable[CoverageWaiver] = (),
+) -> NeedCoverage:
+    """Whether the need is covered; a copy that never caught up is None. Other needs' staffing and waivers are left out."""
+    period = dates_of(need, handover, today)
+    on_it = [one for one in staffing if one.competence_need_id == need.id]
+    parties = parties_to(handover, (one.person_id for one in on_it))
+    waiver = next(
+        (
+            one
+            for one in waivers
+            if one.competence_need_id == need.id and one.stands(parties, today)
+        ),
+        None,
     )
-    trainable = known.trainable.get(need.competence, 0) >= need.level
-    if known.granted.get(need.competence, 0) < need.level:
-        return NeedCoverage(need, CoverageState.unknown, trainable, people)
-    enough = len(people) >= need.headcount
-    state = CoverageState.covered if enough else CoverageState.gap
-    return NeedCoverage(need, state, trainable, people)
+    certificates = _by_person(need, known)
+    staffed = [_judged(one, period, certificates.get(one.person_id, [])) for one in on_it]
+    people = {
+        person: (held, state)
+        for person, rows in certificates.items()
+        for held, state in [_held(rows, period)]
+        if held is not None and state is not CoverageState.gap
+    }
+    counted = list(_days(need, period, staffed, {p: state for p, (_, state) in people.items()}))
+    state = _state(need, known, period, counted)
+    if state is not CoverageState.covered and waiver is not None:
+        state = CoverageState.waived
+    return NeedCoverage(
+        need,
+        period,
+        state,
+        min(day.sure for day in counted),
+        known is not None and known.trainable.get(need.competence, 0) >= need.level,
+        staffed,
+        sorted(
+            (held for held, _ in people.values()),
+            key=lambda held: (-held.level, held.since, held.name),
+        ),
+        waiver,
+    )
 
 
-def _last_day(need: Need, today: date) -> date:
-    return max(today, need.ends_on or need.starts_on or today)
+@dataclass(frozen=True, slots=True)
+class _Day:
+    """How many people a need has from one day on, surely and at best."""
+
+    sure: int
+    possible: int
 
 
-def _best(trained: Iterable[Trained]) -> list[Trained]:
-    """Each person once, with the highest level, and since when they have it."""
-    best: dict[UUID, Trained] = {}
-    for one in sorted(trained, key=lambda one: (-one.level, one.since)):
-        best.setdefault(one.person_id, one)
-    return sorted(best.values(), key=lambda one: (-one.level, one.since, one.name))
+def _state(
+    need: CompetenceNeed, known: Known | None, period: Period, counted: Sequence[_Day]
+) -> CoverageState:
+    if known is None or known.granted.get(need.competence, 0) < need.level:
+        return CoverageState.unknown
+    if all(day.sure >= need.headcount for day in counted):
+        return CoverageState.covered
+    # Without a last day a staffing that ends leaves open who comes after it, if the need lasts as long.
+    judged = counted if period.last is not None else counted[:1]
+    if all(day.possible >= need.headcount for day in judged):
+        return CoverageState.unknown
+    return CoverageState.gap
+
+
+def _by_person(need: CompetenceNeed, known: Known | None) -> Mapping[UUID, list[Trained]]:
+    fit: dict[UUID, list[Trained]] = {}
+    for one in () if known is None else known.trained:
+        if one.competence == need.competence and one.level >= need.level:
+            fit.setdefault(one.person_id, []).append(one)
+    return fit
+
+
+def _held(rows: Iterable[Trained], period: Period) -> tuple[Trained | None, CoverageState]:
+    """What one person holds from the first day on, certificates that follow one another taken as one, and whether it lasts."""
+    held: Trained | None = None
+    for one in sorted(rows, key=lambda row: row.since):
+        if held is None:
+            if one.since <= period.first and _lasts(one, period.first):
+                held = one
+        elif held.until is not None and one.since <= held.until + timedelta(days=1):
+            until = None if one.until is None else max(held.until, one.until)
+            held = replace(held, until=until, level=max(held.level, one.level))
+        elif held.until is None and one.since <= period.first:
+            held = replace(held, level=max(held.level, one.level))
+    if held is None:
+        return None, CoverageState.gap
+    if held.until is None:
+        return held, CoverageState.covered
+    if period.last is None:
+        return held, CoverageState.unknown
+    lasts = _lasts(held, period.last)
+    return held, CoverageState.covered if lasts else CoverageState.gap
+
+
+def _lasts(one: Trained, day: date) -> bool:
+    return one.until is None or one.until >= day
+
+
+def _judged(staffing: Staffing, period: Period, rows: Iterable[Trained]) -> StaffedPerson:
+    days = Period(staffing.starts_on, staffing.ends_on).within(period)
+    if days is None:
+        return StaffedPerson(staffing, None, CoverageState.gap, None)
+    held, state = _held(rows, days)
+    return StaffedPerson(staffing, days, state, held)
+
+
+def _days(
+    need: CompetenceNeed,
+    period: Period,
+    staffed: Sequence[StaffedPerson],
+    available: Mapping[UUID, CoverageState],
+) -> Iterator[_Day]:
+    """The people on each stretch of days on which the same are staffed, earliest first."""
+    for first in _turns(period, [one.days for one in staffed if one.days is not None]):
+        there = {
+            one.staffing.person_id: one.state
+            for one in staffed
+            if one.days is not None and one.days.holds(first)
+        }
+        others = [state for person, state in available.items() if person not in there]
+        seats = max(0, need.headcount - len(there))
+        yield _Day(
+            sure=_count(there.values(), CoverageState.covered)
+            + min(seats, _count(others, CoverageState.covered)),
+            possible=_count(there.values(), CoverageState.covered, CoverageState.unknown)
+            + min(seats, len(others)),
+        )
+
+
+def _turns(period: Period, spans: Iterable[Period]) -> list[date]:
+    """The days on which it may become different who is there."""
+    turns = {period.first}
+    for span in spans:
+        turns.add(span.first)
+        if span.last is not None and span.last != period.last:
+            turns.add(span.last + timedelta(days=1))
+    return sorted(turns)
+
+
+def _count(states: Iterable[CoverageState], *counted: CoverageState) -> int:
+    return sum(state in counted for state in states)
 
 
 def overall(states: Iterable[CoverageState]) -> CoverageState:
-    """A gap outweighs all, and what is not known outweighs what is covered. Where no need is named, nothing is known."""
+    """The worst of them: a gap, then what is not known, then a waiver. Where no need is named, nothing is known."""
     found = set(states)
-    if CoverageState.gap in found:
-        return CoverageState.gap
-    return CoverageState.covered if found == {CoverageState.covered} else CoverageState.unknown
-
-
-# --- reading the copy -----------------------------------------------------------------------------
-
-_n = CompetenceNeed.__table__.c  # type: ignore[attr-defined]
-_t, _p, _person = trainable_competence.c, trained_person.c, directory.person.c
-_NEEDS = Statement(
-    select(_n.id, _n.competence, _n.level, _n.headcount, _n.starts_on, _n.ends_on)
-    .where(
-        _n.organization_id == bindparam("organization_id"),
-        _n.handover_id == bindparam("handover_id"),
-    )
-    .order_by(_n.id)
-)
-_NEEDED = select(_n.competence).where(
-    _n.organization_id == bindparam("organization_id"), _n.handover_id == bindparam("handover_id")
-)
-_GRANTED = Statement(
-    select(_t.competence, _t.level, _t.retired).where(
-        _t.organization_id == bindparam("organization_id"), _t.competence.in_(_NEEDED)
-    )
-)
-_TRAINED = Statement(
-    select(_p.person_id, _person.name, _p.competence, _p.level, _p.since, _p.until)
-    .join(
-        directory.person,
-        (_person.organization_id == _p.organization_id) & (_person.id == _p.person_id),
-    )
-    .where(
-        _p.organization_id == bindparam("organization_id"),
-        _p.competence.in_(_NEEDED),
-        _person.active,
-    )
-)
-_APPLIED = Statement(
-    select(followed_feed.c.applied_at).where(followed_feed.c.source == "onboarding")
-)
-
-
-async def needs_of(reader: Reader, handover_id: UUID) -> list[Need]:
-    """What a handover needs."""
-    return [Need(*row) for row in await _rows(reader, _NEEDS, handover_id)]
-
-
-async def known_to(reader: Reader, handover_id: UUID) -> Known:
-    """What the copy says of the competences that a handover needs."""
-    granted: dict[str, int] = {}
-    trainable: dict[str, int] = {}
-    for competence, level, retired in await _rows(reader, _GRANTED, handover_id):
-        granted[competence] = max(level, granted.get(competence, 0))
-        if not retired:
-            trainable[competence] = max(level, trainable.get(competence, 0))
-    trained = [Trained(*row) for row in await _rows(reader, _TRAINED, handover_id)]
-    return Known(granted, trainable, trained)
-
-
-async def last_applied(reader: Reader) -> Any:
-    """When the copy last learned something; None if it never did."""
-    return await reader.connection.fetchval(_APPLIED.sql, *_APPLIED.arguments({}))
-
-
-async def _rows(reader: Reader, statement: Statement, handover_id: UUID) -> list[Any]:
-    values = {"organization_id": reader.organization_id, "handover_id": handover_id}
-    rows: list[Any] = await reader.connection.fetch(statement.sql, *statement.arguments(values))
-    return rows
-
-
-# --- keeping the copy -----------------------------------------------------------------------------
-
-
-async def _course_published(session: AsyncSession, event: HeardEvent) -> None:
-    course, grants = event.data["course"], event.data["grants"]
-    if grants is None:
-        return
-    row = {
-        "organization_id": event.organization_id,
-        "course_id": UUID(course["id"]),
-        "course_version": course["version"],
-        "competence": grants["competence"],
-        "level": grants["level"],
-        "retired": False,
-    }
-    await _keep(session, trainable_competence, row)
-
-
-async def _course_retired(session: AsyncSession, event: HeardEvent) -> None:
-    await session.execute(
-        update(trainable_competence)
-        .where(
-            _t.organization_id == event.organization_id,
-            _t.course_id == UUID(event.data["course"]["id"]),
-        )
-        .values(retired=True)
-    )
-
-
-async def _competence_granted(session: AsyncSession, event: HeardEvent) -> None:
-    told = event.data
-    expires_on = told["expires_on"]
-    row = {
-        "organization_id": event.organization_id,
-        "competence": told["competence"],
-        "person_id": UUID(told["person_id"]),
-        "course_id": UUID(told["course_id"]),
-        "level": told["level"],
-        "since": date.fromisoformat(told["granted_on"]),
-        "until": None if expires_on is None else date.fromisoformat(expires_on),
-    }
-    await _keep(session, trained_person, row)
-
-
-async def _keep(session: AsyncSession, table: Table, row: Mapping[str, Any]) -> None:
-    statement = insert(table).values(row)
-    await session.execute(
-        statement.on_conflict_do_update(
-            index_elements=[column.name for column in table.primary_key],
-            set_={name: statement.excluded[name] for name in row},
-        )
-    )
-
-
-LISTENERS = {
-    "course.published": _course_published,
-    "course.retired": _course_retired,
-    "competence.granted": _competence_granted,
-}
+    for state in (CoverageState.gap, CoverageState.unknown, CoverageState.waived):
+        if state in found:
+            return state
+    return CoverageState.covered if found else CoverageState.unknown

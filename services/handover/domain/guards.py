@@ -10,6 +10,7 @@ from services.chassis.caller import Caller
 from services.chassis.errors import Conflict, FieldError, Forbidden, IllegalMove
 from services.handover.domain.completeness import missing_in
 from services.handover.domain.contents import Contents
+from services.handover.domain.coverage import CoverageState
 from services.handover.domain.handover import Handover, Move, State, moves_from
 from services.handover.domain.promise import Promise, PromiseState, promise_moves_from
 from services.handover.domain.walkthrough import WalkthroughState
@@ -114,10 +115,50 @@ def deal_not_won(contents: Contents) -> Iterator[Obstacle]:
         yield Obstacle(FieldError("/is_won", "The deal is not won yet."), contents.handover.title)
 
 
+def uncovered_needs(contents: Contents) -> Iterator[Obstacle]:
+    """The competence needs that nobody covers on their dates, or of which that is not known, unless they are waived."""
+    for one in contents.coverage:
+        need, at = one.need, f"/competence-needs/{one.need.id}"
+        named = {"competence": need.competence, "level": need.level}
+        words = f"{need.competence} ({need.level})"
+        if one.state is CoverageState.gap:
+            yield Obstacle(
+                FieldError(
+                    at,
+                    "{competence} at level {level} is not covered on its dates: {have} of {headcount}.",
+                    {**named, "have": one.have, "headcount": need.headcount},
+                ),
+                words,
+            )
+        elif one.state is CoverageState.unknown:
+            yield Obstacle(
+                FieldError(
+                    at,
+                    "Whether {competence} at level {level} is covered on its dates is not known.",
+                    named,
+                ),
+                words,
+            )
+
+
+def nobody_staffed(contents: Contents) -> Iterator[Obstacle]:
+    """Delivery starts with somebody to deliver."""
+    if not contents.staffing:
+        yield Obstacle(FieldError("/staffing", "Nobody is staffed."), contents.handover.title)
+
+
 # In the order in which people are told.
 GUARDS: Mapping[Move, Sequence[Guard]] = {
-    Move.accept: (unready_promises, open_blocking_questions, walkthrough_not_held),
-    Move.start: (deal_not_won,),
+    Move.accept: (
+        unready_promises,
+        open_blocking_questions,
+        walkthrough_not_held,
+        uncovered_needs,
+    ),
+    Move.start: (
+        deal_not_won,
+        nobody_staffed,
+    ),
     Move.complete: (promises_without_outcome,),
 }
 

@@ -19,6 +19,7 @@ from tests.handover.makers import (
     move,
     promises_of,
     read_back,
+    staffed,
 )
 
 
@@ -281,6 +282,7 @@ async def test_the_lead_says_what_it_took_from_delivery_on_and_corrects_it(firm:
     handover = await accepted(firm)
     one = await only_estimate(firm, handover)
     assert (await say_actual(firm.lead, handover, one, 7)).status_code == 409
+    await staffed(firm, handover)
     handover = await move(firm.lead, handover, "start")
     for person in (firm.seller, firm.manager, firm.learner):
         assert (await say_actual(person, handover, one, 7)).status_code == 403
@@ -316,6 +318,7 @@ async def test_everything_that_happens_to_it_is_an_event(firm: Firm):
     [promise] = await promises_of(firm, handover)
     made(await read_back(firm.lead, promise))
     await move(firm.lead, handover, "acceptance")
+    await staffed(firm, handover)
     await move(firm.lead, handover, "start")
     made(await say_actual(firm.lead, handover, new, 7.5), 200)
     made(await say_actual(firm.lead, handover, new, 8), 200)

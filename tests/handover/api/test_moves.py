@@ -22,6 +22,7 @@ from tests.handover.makers import (
     promise,
     promises_of,
     read_back,
+    staffed,
     stakeholder,
 )
 
@@ -73,6 +74,7 @@ async def test_a_seller_fills_the_missing_list_and_the_lead_takes_every_promise_
         "conditional",
     ]
 
+    await staffed(firm, handover)
     assert (await move(firm.lead, handover, "start"))["state"] == "in_delivery"
     not_yet = await firm.lead.post(f"{path}/completion")
     assert not_yet.status_code == 409
@@ -226,6 +228,7 @@ async def test_superseding_resolves_a_change(firm: Firm):
 
 async def test_what_is_not_won_is_not_started(firm: Firm):
     handover = await accepted(firm, is_won=False)
+    await staffed(firm, handover)
     path = f"/v1/handovers/{handover['id']}"
     refused = await firm.lead.post(f"{path}/start")
     assert refused.status_code == 409

@@ -17,6 +17,7 @@ from tests.handover.makers import (
     promise,
     promises_of,
     read_back,
+    staffed,
 )
 
 
@@ -245,6 +246,7 @@ async def test_only_the_lead_says_what_became_of_a_promise_and_only_in_delivery(
     one = await only_promise(firm, handover)
     path = f"/v1/promises/{one['id']}/outcome"
     assert (await firm.lead.post(path, {"state": "kept"})).status_code == 409
+    await staffed(firm, handover)
     await move(firm.lead, handover, "start")
     for person in (firm.seller, firm.manager, firm.admin):
         assert (await person.post(path, {"state": "kept"})).status_code == 403

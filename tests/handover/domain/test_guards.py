@@ -9,17 +9,23 @@ import pytest
 
 from services.chassis.errors import Conflict, IllegalMove
 from services.chassis.tables import new_id
+from services.handover.domain.competence import CompetenceNeed
 from services.handover.domain.contents import Contents
+from services.handover.domain.coverage import cover
 from services.handover.domain.estimate import Estimate
 from services.handover.domain.guards import (
     estimates_without_actuals,
     obstacles_to,
     require_clear,
     require_readable_back,
+    uncovered_needs,
 )
 from services.handover.domain.handover import Handover, Move, State
 from services.handover.domain.log import LogEntry, LogKind, unresolved_changes
 from services.handover.domain.promise import Promise, PromiseState, ReadBack, Stance
+from services.handover.domain.staffing import Staffing
+from services.handover.domain.training_copy import Known
+from services.handover.domain.waiver import CoverageWaiver
 from services.handover.domain.walkthrough import Walkthrough, WalkthroughState
 
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
@@ -130,11 +136,37 @@ def test_acceptance_waits_for_a_walkthrough_that_was_held(state: WalkthroughStat
 
 
 def test_what_is_not_won_does_not_start():
-    deal = Contents(Handover(title="Tills", is_won=False))
+    deal = Contents(Handover(title="Tills", is_won=False), staffing=[Staffing()])
     with pytest.raises(Conflict) as refused:
         require_clear(Move.start, State.accepted, deal)
     assert [error.detail for error in refused.value.errors] == ["The deal is not won yet."]
     assert refused.value.allowed == ["cancel"]
+
+
+def test_delivery_starts_with_somebody_staffed():
+    won = Handover(title="Tills", is_won=True)
+    [nobody] = obstacles_to(Move.start, Contents(won))
+    assert (nobody.error.pointer, nobody.error.detail) == ("/staffing", "Nobody is staffed.")
+    assert obstacles_to(Move.start, Contents(won, staffing=[Staffing()])) == []
+
+
+@pytest.mark.parametrize(
+    ("known", "why"),
+    [
+        (Known({"tills": 3}, {}, []), "tills at level 3 is not covered on its dates: 0 of 2."),
+        (None, "Whether tills at level 3 is covered on its dates is not known."),
+    ],
+)
+def test_a_need_that_is_not_covered_is_an_obstacle_until_it_is_waived(
+    known: Known | None, why: str
+):
+    need = CompetenceNeed(competence="tills", level=3, headcount=2)
+    waiver = CoverageWaiver(competence_need_id=need.id, granted_by=new_id())
+    uncovered = cover(need, HANDOVER, known, NOW.date())
+    waived = cover(need, HANDOVER, known, NOW.date(), waivers=[waiver])
+    [obstacle] = uncovered_needs(Contents(HANDOVER, coverage=[uncovered, waived]))
+    assert obstacle.error.pointer == f"/competence-needs/{need.id}"
+    assert (obstacle.error.detail, obstacle.words) == (why, "tills (3)")
 
 
 @pytest.mark.parametrize("state", list(State))
