@@ -20,6 +20,7 @@ TABLE: Mapping[str, str] = {
     "past-estimates": "handover",
     "promises": "handover",
     "search": "handover",
+    "value-feed": "handover",
     "assignments": "onboarding",
     "courses": "onboarding",
     "coverage": "onboarding",

@@ -30,6 +30,8 @@ from services.handover.api import (
     staffing,
     stakeholders,
     unknowns,
+    value_feed,
+    value_measures,
     walkthroughs,
 )
 from services.handover.listeners import FOLLOWS
@@ -63,6 +65,8 @@ SERVICE = Service(
         customer_voices.router,
         search.router,
         coverage_waivers.router,
+        value_measures.router,
+        value_feed.router,
     ],
     follows=FOLLOWS,
 )

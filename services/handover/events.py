@@ -20,6 +20,7 @@ from services.handover.domain.staffing import Staffing
 from services.handover.domain.stakeholder import Stakeholder
 from services.handover.domain.unknown import Unknown
 from services.handover.domain.waiver import CoverageWaiver
+from services.handover.domain.value_measure import ValueMeasure, ValueObservation
 from services.handover.domain.walkthrough import Walkthrough
 
 
@@ -237,7 +238,7 @@ def promise_read_back(read_back: ReadBack) -> Event:
 
 
 def _numbers(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Hours are numbers in JSON; a Decimal would be written as text, as money is."""
+    """Hours and what else is measured are numbers in JSON; a Decimal would be written as text, as money is."""
     return {
         name: float(value) if isinstance(value, Decimal) else value
         for name, value in values.items()
@@ -453,3 +454,44 @@ def coverage_waiver_ended(waiver: CoverageWaiver) -> Event:
     }
     after = {"ended_by": waiver.ended_by, "end_reason": waiver.end_reason}
     return _part("coverage-waiver", "ended", "coverage/waivers", waiver, before, after)
+def _measured(measure: ValueMeasure) -> dict[str, Any]:
+    said = {
+        "name": measure.name,
+        "unit": measure.unit,
+        "baseline": measure.baseline,
+        "target": measure.target,
+        "people_reached": measure.people_reached,
+    }
+    return _numbers(said)
+
+
+def value_measure_created(measure: ValueMeasure) -> Event:
+    """Somebody said what is to come of a handover, in numbers."""
+    return _part("value-measure", "created", "value-measures", measure, after=_measured(measure))
+
+
+def value_measure_changed(
+    measure: ValueMeasure, before: Mapping[str, Any], after: Mapping[str, Any]
+) -> Event:
+    """A measure, where it starts or where it is to get, changed."""
+    before, after = _numbers(before), _numbers(after)
+    return _part("value-measure", "changed", "value-measures", measure, before, after)
+
+
+def value_measure_deleted(measure: ValueMeasure) -> Event:
+    """A measure was taken out before anything was observed."""
+    return _part("value-measure", "deleted", "value-measures", measure, before=_measured(measure))
+
+
+def value_observed(observation: ValueObservation, measure: ValueMeasure) -> Event:
+    """Somebody observed what came of a handover; `corrects` names the observation whose place it takes."""
+    said = {
+        "value_measure_id": measure.id,
+        "name": measure.name,
+        "unit": measure.unit,
+        "at": observation.at,
+        "value": observation.value,
+        "corrects": observation.corrects,
+    }
+    path = f"value-measures/{measure.id}/observations"
+    return _part("value", "observed", path, observation, after=_numbers(said))

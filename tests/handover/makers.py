@@ -122,6 +122,16 @@ async def held_walkthrough(firm: Firm, handover: dict[str, Any]) -> dict[str, An
     return made(await firm.seller.post(path, {"state": "held"}), 200)
 
 
+async def measure(person: Person, handover: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    given = {"name": "Queue at noon", "unit": "minutes", "baseline": 14, "target": 4, **fields}
+    return made(await person.post(f"/v1/handovers/{handover['id']}/value-measures", given))
+
+
+async def observed(person: Person, measure: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    path = f"/v1/handovers/{measure['handover_id']}/value-measures/{measure['id']}/observations"
+    return made(await person.post(path, {"value": 10, **fields}))
+
+
 async def move(
     person: Person, handover: dict[str, Any], noun: str, body: Any = None
 ) -> dict[str, Any]:

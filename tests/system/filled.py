@@ -112,6 +112,9 @@ async def _fill_handover(everything: Filled, competence: str) -> None:
     contact = await handover.contact(firm.seller, first["customer_id"])
     voice = await handover.voice(firm.learner, first)
     everything.have(contact_id=contact["id"], voice_id=voice["id"])
+    measure = await handover.measure(firm.seller, first)
+    observation = await handover.observed(firm.learner, measure)
+    everything.have(value_measure_id=measure["id"], observation_id=observation["id"])
     everything.have(
         handover_id=first["id"],
         customer_id=first["customer_id"],

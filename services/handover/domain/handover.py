@@ -116,6 +116,7 @@ class Handover(Row, table=True):
         Index("ix_handover_seller", "organization_id", "seller_id", "id"),
         Index("ix_handover_lead", "organization_id", "delivery_lead_id", "id"),
         Index("ix_handover_created", "organization_id", "created_at", "id"),
+        Index("ix_handover_completed", "organization_id", "completed_at"),
         CheckConstraint("char_length(title) BETWEEN 3 AND 200", name="title_length"),
         CheckConstraint("(amount IS NULL) = (currency IS NULL)", name="amount_with_currency"),
         CheckConstraint("amount >= 0", name="amount_not_negative"),

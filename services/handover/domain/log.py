@@ -50,6 +50,14 @@ class LogEntry(Row, table=True):
         Index("ix_log_entry_handover", "organization_id", "handover_id", "id"),
         Index("ix_log_entry_handover_at", "organization_id", "handover_id", "at", "id"),
         Index("ix_log_entry_corrects", "organization_id", "corrects"),
+        # Talking with the customer, by when: what the value feed counts.
+        Index(
+            "ix_log_entry_talk",
+            "organization_id",
+            "at",
+            postgresql_include=["handover_id"],
+            postgresql_where="kind IN ('meeting', 'call', 'email')",
+        ),
         CheckConstraint("char_length(text) >= 1", name="text_given"),
         CheckConstraint("corrects <> id", name="corrects_another"),
     )

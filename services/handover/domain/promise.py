@@ -140,6 +140,13 @@ class Promise(Row, table=True):
         Index("ix_promise_handover", "organization_id", "handover_id", "id"),
         Index("ix_promise_state", "organization_id", "state", "id"),
         Index("ix_promise_due", "organization_id", "due_on", "id"),
+        Index(
+            "ix_promise_outcome",
+            "organization_id",
+            "outcome_at",
+            "id",
+            postgresql_where="outcome_at IS NOT NULL",
+        ),
         CheckConstraint("char_length(statement) >= 1", name="statement_given"),
         CheckConstraint("char_length(done_when) >= 1", name="done_when_given"),
         CheckConstraint("supersedes <> id", name="supersedes_another"),
