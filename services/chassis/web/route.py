@@ -21,6 +21,7 @@ from services.chassis.errors import FieldError, Invalid
 from services.chassis.idempotency import Answer, KeyedRequest
 from services.chassis.web.answer import Spooled
 from services.chassis.web.failure import pointer_part
+from services.chassis.web.handling import direct_handler
 from services.chassis.web.request import Replayed
 
 
@@ -35,7 +36,7 @@ class Route(APIRoute):
             self.app = _within_limit(self.app, takes_files=self.takes_files)
 
     def get_route_handler(self) -> Callable[[Request], Any]:
-        handle = super().get_route_handler()
+        handle = direct_handler(self) or super().get_route_handler()
         known = frozenset(_query_names(self.dependant))
         form_fields = frozenset(_names(self.dependant.body_params))
         is_post = "POST" in (self.methods or ())
