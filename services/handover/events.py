@@ -19,8 +19,8 @@ from services.handover.domain.question import Answer, Question
 from services.handover.domain.staffing import Staffing
 from services.handover.domain.stakeholder import Stakeholder
 from services.handover.domain.unknown import Unknown
-from services.handover.domain.waiver import CoverageWaiver
 from services.handover.domain.value_measure import ValueMeasure, ValueObservation
+from services.handover.domain.waiver import CoverageWaiver
 from services.handover.domain.walkthrough import Walkthrough
 
 

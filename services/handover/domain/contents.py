@@ -23,8 +23,8 @@ from services.handover.domain.staffing import Staffing
 from services.handover.domain.stakeholder import Stakeholder
 from services.handover.domain.training_copy import Known, known_to
 from services.handover.domain.unknown import Unknown
-from services.handover.domain.waiver import CoverageWaiver
 from services.handover.domain.value_measure import ValueMeasure
+from services.handover.domain.waiver import CoverageWaiver
 from services.handover.domain.walkthrough import Walkthrough
 
 Part = TypeVar(
