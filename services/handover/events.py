@@ -454,6 +454,8 @@ def coverage_waiver_ended(waiver: CoverageWaiver) -> Event:
     }
     after = {"ended_by": waiver.ended_by, "end_reason": waiver.end_reason}
     return _part("coverage-waiver", "ended", "coverage/waivers", waiver, before, after)
+
+
 def _measured(measure: ValueMeasure) -> dict[str, Any]:
     said = {
         "name": measure.name,
