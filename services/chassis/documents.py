@@ -46,6 +46,7 @@ _RESPONSES = {
     "401": ("Unauthenticated", "Nobody knows who asks."),
     "403": ("Forbidden", "Known, but not allowed."),
     "404": ("NotFound", "Not there, or not yours."),
+    "406": ("NotAcceptable", "None of its forms is asked for."),
     "409": ("Conflict", "The state forbids it; `allowed` lists the moves that exist."),
     "412": ("PreconditionFailed", "Changed in the meantime."),
     "413": ("TooLarge", "The body is too large."),

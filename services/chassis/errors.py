@@ -13,6 +13,7 @@ DomainError
 ├── Malformed             it cannot even be read
 ├── PreconditionMissing   an If-Match is needed
 ├── PreconditionFailed    it was changed in the meantime
+├── NotAcceptable         it is there, but in none of the forms that are asked for
 ├── TooLarge              more than is accepted at once
 └── Unavailable           something that is needed does not answer now
 
@@ -186,6 +187,12 @@ class PreconditionFailed(DomainError):
     slug = "precondition-failed"
     title = "Changed in the meantime"
     explanation = "Somebody changed it after you read it. Read it again, then send your change."
+
+
+class NotAcceptable(DomainError):
+    slug = "not-acceptable"
+    title = "Not in this form"
+    explanation = "It is there, but in none of the media types that `Accept` names."
 
 
 class TooLarge(DomainError):

@@ -23,6 +23,7 @@ _OF_THE_DOMAIN: Mapping[type[DomainError], int] = {
     errors.Malformed: 400,
     errors.PreconditionMissing: 428,
     errors.PreconditionFailed: 412,
+    errors.NotAcceptable: 406,
     errors.TooLarge: 413,
     errors.Unavailable: 503,
 }

@@ -9,6 +9,7 @@ from services.chassis.runtime import Neighbours
 from services.chassis.settings import Settings
 from services.chassis.web import Service, create_app
 from services.handover.api import (
+    briefs,
     calibration,
     competence_needs,
     contacts,
@@ -59,6 +60,7 @@ SERVICE = Service(
         unknowns.router,
         questions.router,
         walkthroughs.router,
+        briefs.router,
         competence_needs.router,
         staffing.router,
         coverage.router,

@@ -78,7 +78,14 @@ def test_every_operation_names_the_errors_that_it_can_answer(document: dict[str,
         assert expected <= set(operation["responses"]), f"{method} {path}"
 
 
-KINDS = {"application/json", "multipart/form-data", "text/calendar"}
+KINDS = {
+    "application/json",
+    "multipart/form-data",
+    "text/calendar",
+    "text/markdown",
+    "text/html",
+    "application/pdf",
+}
 
 
 def test_every_body_has_an_example_that_fits_its_schema(document: dict[str, Any]) -> None:
