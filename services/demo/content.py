@@ -21,6 +21,7 @@ class Content:
     assignments: list[Data]
     customers: list[Data]
     handovers: list[Data]
+    past_estimates: bytes
 
     @property
     def name(self) -> str:
@@ -51,6 +52,7 @@ def content() -> Content:
         assignments=read("assignments")["assignment"],
         customers=read("customers")["customer"],
         handovers=[_toml(file) for file in handovers],
+        past_estimates=(folder / "past-estimates.csv").read_bytes(),
     )
 
 

@@ -5,7 +5,7 @@ While it is being filled the company has another name, so that one that was cut 
 
 import asyncio
 import fcntl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -64,6 +64,11 @@ class Sender:
     async def post(self, email: str, path: str, body: Any = None) -> Any:
         """Create something as this person; what was created."""
         return await self._send("POST", email, path, json=body)
+
+    async def upload(self, email: str, path: str, file: bytes, fields: Mapping[str, str]) -> Any:
+        """Send a file as this person; what became of it."""
+        sent = {"file": ("file.csv", file, "text/csv")}
+        return await self._send("POST", email, path, files=sent, data=fields)
 
     async def patch(self, email: str, path: str, body: Any) -> Any:
         """Change something as this person."""
@@ -126,8 +131,9 @@ async def _fill(installation: "Installation", client: httpx.AsyncClient, told: T
         told("people", 1, 1)
         sender = Sender(client, own, today, told)
         await learning.send(sender)
-        await promised.send(sender)
         admin = next(p["email"] for p in company["person"] if p.get("demo") == "admin")
+        await promised.send_past_estimates(sender, admin)
+        await promised.send(sender)
         await sender.patch(admin, "/v1/organization", {"name": content().name})
         holders = await issue_keys(gateway, {content().name: own.id, other["name"]: strangers.id})
     finally:

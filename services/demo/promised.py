@@ -1,6 +1,7 @@
 """The demo company's customers and handovers: opened, filled in and moved on by those who may."""
 
 import asyncio
+import json
 from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -22,6 +23,16 @@ _WRITTEN = (
     "out_of_scope",
 )
 _CUSTOMER = ("name", "registration_number", "website", "phones", "emails")
+PAST_COLUMNS = {
+    "external_id": "Nr",
+    "kind": "Type",
+    "basis": "Grunnlag",
+    "optimistic_hours": "Lav",
+    "likely_hours": "Trolig",
+    "pessimistic_hours": "Høy",
+    "actual_hours": "Brukt",
+    "estimated_by": "Hvem",
+}
 # The way to each state, one move after the other.
 _WAY = {
     "draft": (),
@@ -32,6 +43,13 @@ _WAY = {
     "in_delivery": ("submission", "claim", "acceptance", "start"),
     "completed": ("submission", "claim", "acceptance", "start", "completion"),
 }
+
+
+async def send_past_estimates(sender: "Sender", admin: str) -> None:
+    """What was estimated before, so that calibration has something to say on the first day."""
+    fields = {"mapping": json.dumps(PAST_COLUMNS), "decimal_mark": ","}
+    await sender.upload(admin, "/v1/imports/estimates", content().past_estimates, fields)
+    sender.done("files of past estimates", 1)
 
 
 async def send(sender: "Sender") -> None:

@@ -10,6 +10,11 @@ from typing import Any
 import pytest
 
 import services.demo
+from services.chassis.csv_table import read_csv
+from services.demo.promised import PAST_COLUMNS
+from services.handover.domain.calibration import SUFFICIENT
+from services.handover.domain.estimate import Basis
+from services.handover.domain.past_estimate_file import PastColumns, Usual, past_estimates
 
 Data = dict[str, Any]
 
@@ -402,6 +407,20 @@ def test_estimates_are_in_order_and_say_what_it_took_as_far_as_the_handover_came
             assert estimate["actual_hours"] > 0
         elif handover["state"] != "in_delivery":
             assert "actual_hours" not in estimate
+
+
+def test_past_estimates_are_enough_to_calibrate_by_and_made_by_colleagues() -> None:
+    columns = PastColumns(**PAST_COLUMNS)
+    table = read_csv((CONTENT / "past-estimates.csv").read_bytes())
+    rows = past_estimates(table, columns, Usual(decimal_mark=","))
+    assert [row.problems for row in rows if row.told is None] == []
+    told = [row.told for row in rows if row.told is not None]
+    assert {one.estimator for one in told} <= PEOPLE.keys()
+    assert {one.basis for one in told} == set(Basis)
+    kinds = {e["kind"] for handover in HANDOVERS for e in handover.get("estimate", [])}
+    of_a_kind = Counter(one.kind for one in told)
+    assert min(of_a_kind.values()) >= SUFFICIENT
+    assert of_a_kind.keys() <= kinds
 
 
 @each_handover

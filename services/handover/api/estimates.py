@@ -53,7 +53,7 @@ _ONE = _LIST + "/{estimate_id}"
 
 def _written_as_number(value: Any) -> Any:
     # Python takes true for 1, and reads numbers out of text; in JSON hours are numbers.
-    if isinstance(value, bool | str):
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
         raise Unfit("Write the hours as a number: 7.5.")
     return value
 

@@ -58,19 +58,17 @@ percentile_cont(0.5) WITHIN GROUP (ORDER BY CAST(abs(6 * a - six_e) / (6 * a) AS
 CAST(6 * sum(a) / sum(six_e) AS float8) AS total_ratio
 """
 _FIGURES = """
-jsonb_build_object(
-  'count', count,
-  'sufficient', count >= :sufficient,
-  'ratio', CASE WHEN count > 0 THEN jsonb_build_object('p10', ratio[1], 'median', ratio[2], 'p90', ratio[3]) END,
-  'interval_hit_rate', interval_hit_rate,
-  'pred_25', pred_25,
-  'mdmre', mdmre,
-  'total_ratio', total_ratio
-)
+'count', count,
+'sufficient', count >= :sufficient,
+'ratio', CASE WHEN count > 0 THEN json_build_object('p10', ratio[1], 'median', ratio[2], 'p90', ratio[3]) END,
+'interval_hit_rate', interval_hit_rate,
+'pred_25', pred_25,
+'mdmre', mdmre,
+'total_ratio', total_ratio
 """
 # `grouped` has a bit for each column that a row is not grouped by.
 _GROUPED = """
-(SELECT coalesce(jsonb_agg(jsonb_build_object('{name}', {name}) || {figures} ORDER BY count DESC, {name}), '[]')
+(SELECT coalesce(json_agg(json_build_object('{name}', {name}, {figures}) ORDER BY count DESC, {name}), '[]')
   FROM (SELECT * FROM sums WHERE grouped = {grouped} {visible} ORDER BY count DESC, {name} LIMIT :most_groups) AS g)
 """
 _VISIBLE = """
@@ -89,7 +87,7 @@ def _alike(names: tuple[str, ...]) -> Statement:
     return Statement(
         text(
             f"WITH observed AS ({_filtered(names)}), sums AS (SELECT {_SUMS} FROM observed) "  # nosec B608
-            f"SELECT CAST({_FIGURES} AS text) FROM sums"
+            f"SELECT CAST(json_build_object({_FIGURES}) AS text) FROM sums"
         )
     )
 
@@ -106,8 +104,8 @@ def _report(names: tuple[str, ...]) -> Statement:
             f"WITH observed AS ({_filtered(names)}), sums AS ("  # nosec B608
             f"SELECT grouping(basis, kind, estimated_by) AS grouped, basis, kind, estimated_by, {_SUMS} "
             "FROM observed GROUP BY GROUPING SETS ((), (basis), (kind), (estimated_by))) "
-            "SELECT CAST(jsonb_build_object("
-            f"'overall', (SELECT {_FIGURES} FROM sums WHERE grouped = 7), "
+            "SELECT CAST(json_build_object("
+            f"'overall', (SELECT json_build_object({_FIGURES}) FROM sums WHERE grouped = 7), "
             f"'by_basis', {grouped('basis', 3)}, "
             f"'by_kind', {grouped('kind', 5)}, "
             f"'by_estimator', {grouped('estimated_by', 6, _VISIBLE)}) AS text)"

@@ -109,6 +109,7 @@ async def test_totals_are_of_all_live_estimates_whatever_the_page_shows(firm: Fi
         ({"likely_hours": 6.00001}, ["/likely_hours"]),
         ({"likely_hours": "6"}, ["/likely_hours"]),
         ({"likely_hours": True}, ["/likely_hours"]),
+        ({"likely_hours": [6]}, ["/likely_hours"]),
         ({"likely_hours": None}, ["/likely_hours"]),
         ({"basis": "gut"}, ["/basis"]),
         ({"basis_text": "TBD"}, ["/basis_text"]),
