@@ -144,6 +144,39 @@ def test_deals_are_imported_beside_the_server_and_nothing_is_new_the_second_time
         assert "taken as NOK" in beside
 
 
+def test_past_estimates_are_imported_and_a_bad_row_is_told(
+    shell: Shell, told: dict[str, Any]
+) -> None:
+    file = shell.folder / "past.csv"
+    file.write_text("Nr;Lav;Trolig;Høy;Brukt\n1;4;6,5;12;9\n2;8;6;20;9\n")
+    columns = shell.folder / "mapping.json"
+    hours = zip(
+        ("optimistic", "likely", "pessimistic", "actual"),
+        ("Lav", "Trolig", "Høy", "Brukt"),
+        strict=True,
+    )
+    columns.write_text(
+        json.dumps({"external_id": "Nr"} | {f"{name}_hours": at for name, at in hours})
+    )
+    words = [
+        "--mapping",
+        str(columns),
+        "--kind",
+        "training",
+        "--basis",
+        "expert",
+        "--decimal-mark",
+        ",",
+    ]
+    code, said, _ = shell.type_("import", "estimates", str(file), *words, "--json")
+    assert code == 1, "a row failed"
+    answer = json.loads(said)
+    assert (answer["created"], answer["failed"]) == (1, 1)
+    code, said, beside = shell.type_("import", "estimates", str(file), *words[:2])
+    assert code == 1
+    assert "/default_kind" in beside
+
+
 def test_people_are_imported_through_the_address_with_a_key(
     shell: Shell, served: Served, told: dict[str, Any]
 ) -> None:

@@ -67,6 +67,18 @@ async def test_every_handover_came_as_far_as_its_content_says(
     }
 
 
+async def test_whoever_estimates_there_sees_how_estimates_turned_out(
+    product: Product, keys: DemoKeys
+) -> None:
+    headers = {"Authorization": f"Bearer {keys.keyholders['seller'].key}"}
+    found = (await product.client.get("/v1/calibration", headers=headers)).json()
+    assert found["overall"]["sufficient"]
+    assert len(found["by_basis"]) == 4
+    actual = [e for h in content().handovers for e in h.get("estimate", []) if "actual_hours" in e]
+    past = await everything(product, keys, "seller", "/v1/past-estimates")
+    assert found["overall"]["count"] == len(actual) + len(past)
+
+
 async def test_assignments_are_in_every_state(product: Product, keys: DemoKeys) -> None:
     assert len(await everything(product, keys, "trainer", "/v1/tools")) == 4
     curricula = await everything(product, keys, "trainer", "/v1/curricula")
