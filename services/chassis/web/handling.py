@@ -2,8 +2,8 @@
 
 FastAPI describes and checks, as ever: the endpoint's signature, its parameters and its body are FastAPI's. But for each
 request it walks the tree of dependencies as if they could be anything, which takes longer than everything else about a
-GET. Ours take the request and nothing else, and endpoints answer with a `Response`; where that is so, this goes through
-them in a row. Where it is not, FastAPI's own handler stays.
+GET. Ours take the request and one another, and endpoints answer with a `Response`; where that is so, this goes through them
+in a row. Where it is not, FastAPI's own handler stays.
 """
 
 import inspect
@@ -28,11 +28,12 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 @dataclass(frozen=True, slots=True)
 class _Dependency:
-    """What is asked with the request alone. A generator is left when the stack of that name is."""
+    """What is asked with the request and with what was asked before. A generator is left when the stack of that name is."""
 
-    name: str | None
+    call: Callable[..., Any]
     ask: Callable[..., Any]
-    given: tuple[str, ...]
+    request_name: str | None
+    needs: tuple[tuple[str, Callable[..., Any]], ...]
     stack: str | None
 
 
@@ -40,29 +41,28 @@ def direct_handler(route: APIRoute) -> Handler | None:
     """A handler that does what FastAPI's would; None where the endpoint takes or gives what only FastAPI's knows."""
     dependant = route.dependant
     endpoint = dependant.call
-    dependencies = [_dependency(inner) for inner in dependant.dependencies]
+    asked = _in_order(dependant)
     body_field = route.body_field
     if (
         endpoint is None
-        or None in dependencies
+        or asked is None
         or not _is_plain(dependant)
         or not inspect.iscoroutinefunction(endpoint)
         or not _gives_response(endpoint)
         or (body_field is not None and isinstance(body_field.field_info, Form))
     ):
         return None
-    asked = [dependency for dependency in dependencies if dependency is not None]
+    needs = _needs(dependant)
     params = _params(dependant)
     request_name = dependant.request_param_name
     takes_body, embedded = body_field is not None, route._embed_body_fields
 
     async def handle(request: Request) -> Response:
         body = await _json_of(request) if takes_body else Undefined
-        values: dict[str, Any] = {}
+        known: dict[Callable[..., Any], Any] = {}
         for dependency in asked:
-            value = await _asked(dependency, request)
-            if dependency.name is not None:
-                values[dependency.name] = value
+            known[dependency.call] = await _asked(dependency, request, known)
+        values = {name: known[call] for name, call in needs}
         errors: list[Any] = []
         for fields, received in params:
             found, wrong = request_params_to_args(fields, received(request))
@@ -82,8 +82,12 @@ def direct_handler(route: APIRoute) -> Handler | None:
     return handle
 
 
-async def _asked(dependency: _Dependency, request: Request) -> Any:
-    given = dict.fromkeys(dependency.given, request)
+async def _asked(
+    dependency: _Dependency, request: Request, known: Mapping[Callable[..., Any], Any]
+) -> Any:
+    given = {name: known[call] for name, call in dependency.needs}
+    if dependency.request_name is not None:
+        given[dependency.request_name] = request
     if dependency.stack is None:
         return await dependency.ask(**given)
     # Begun here, left by FastAPI: before the response starts, or after it.
@@ -91,20 +95,41 @@ async def _asked(dependency: _Dependency, request: Request) -> Any:
     return await stack.enter_async_context(dependency.ask(**given))
 
 
+def _in_order(dependant: Dependant) -> list[_Dependency] | None:
+    """All that has to be asked, each once, what it needs before it; None where one takes parameters or needs a thread."""
+    found: dict[Callable[..., Any], _Dependency] = {}
+    for inner in dependant.dependencies:
+        before = _in_order(inner)
+        dependency = _dependency(inner)
+        if before is None or dependency is None:
+            return None
+        for one in (*before, dependency):
+            found.setdefault(one.call, one)
+    return list(found.values())
+
+
+def _needs(dependant: Dependant) -> tuple[tuple[str, Callable[..., Any]], ...]:
+    return tuple(
+        (inner.name, inner.call)
+        for inner in dependant.dependencies
+        if inner.name is not None and inner.call is not None
+    )
+
+
 def _dependency(dependant: Dependant) -> _Dependency | None:
-    """None for one that takes more than the request, or would need a thread."""
-    ask = dependant.call
-    if ask is None or dependant.dependencies or dependant.body_params or _params(dependant):
+    """None for one that takes parameters, or would need a thread."""
+    call = dependant.call
+    if call is None or dependant.body_params or _params(dependant):
         return None
-    if not _is_plain(dependant):
+    if not dependant.use_cache or not _is_plain(dependant):
         return None
-    given = () if dependant.request_param_name is None else (dependant.request_param_name,)
-    if inspect.isasyncgenfunction(ask):
+    request_name, needs = dependant.request_param_name, _needs(dependant)
+    if inspect.isasyncgenfunction(call):
         of_function = dependant.scope == "function"
         stack = "fastapi_function_astack" if of_function else "fastapi_inner_astack"
-        return _Dependency(dependant.name, asynccontextmanager(ask), given, stack)
-    if inspect.iscoroutinefunction(ask):
-        return _Dependency(dependant.name, ask, given, None)
+        return _Dependency(call, asynccontextmanager(call), request_name, needs, stack)
+    if inspect.iscoroutinefunction(call):
+        return _Dependency(call, call, request_name, needs, None)
     return None
 
 
