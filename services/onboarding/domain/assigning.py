@@ -2,7 +2,8 @@
 
 Ten thousand people cost little more than the bare INSERT: the rows, their events and the answer are made by PostgreSQL in
 one go. Somebody who has the curriculum open keeps it: the assigner becomes a further source, and the earliest due date and
-the earliest start win. Written as ON CONFLICT DO UPDATE, so that two who assign at once do not pass one another by.
+the earliest start win. Written as ON CONFLICT DO UPDATE, so that two who assign at once do not pass one another by; many to
+whom it is new, while nobody else assigns it, are inserted without, which PostgreSQL does in a tenth less.
 """
 
 from collections.abc import Mapping, Sequence
@@ -161,6 +162,9 @@ _ASSIGNED = """
     FROM judged
     WHERE reason IS NULL
     ORDER BY person_id
+"""
+
+_MERGED = """
     ON CONFLICT (organization_id, person_id, curriculum_id)
         WHERE state IN ('scheduled', 'assigned', 'in_progress', 'suspended')
     DO UPDATE SET
@@ -191,6 +195,13 @@ _ASSIGNED = """
         new.id, new.person_id, new.due_on, old.id IS NULL AS created,
         old.version IS DISTINCT FROM new.version AS changed,
         old.sources IS DISTINCT FROM new.sources AS joined
+""".replace("CHANGED", _CHANGES)  # nosec B608  # both are ours, written above
+
+_NEW = """
+    RETURNING id, person_id, due_on, true AS created, true AS changed, false AS joined
+"""
+
+_EVENTS = """
 ), told AS (
     INSERT INTO event (
         organization_id, event_id, type, subject, actor_id, actor_name, request_id, data
@@ -200,13 +211,16 @@ _ASSIGNED = """
         CASE WHEN created THEN 'assignment.created' ELSE 'assignment.changed' END,
         'assignments/' || id, CAST(:actor_id AS uuid), CAST(:actor_name AS text),
         CAST(:request_id AS text),
-        jsonb_build_object(
-            'assignment_id', id, 'person_id', person_id,
-            'curriculum_id', CAST(:curriculum_id AS uuid), 'due_on', due_on
+        jsonb_object(
+            ARRAY['assignment_id', 'person_id', 'curriculum_id', 'due_on'],
+            ARRAY[
+                CAST(id AS text), CAST(person_id AS text),
+                CAST(CAST(:curriculum_id AS uuid) AS text), CAST(due_on AS text)
+            ]
         )
     FROM touched
     WHERE changed
-)""".replace("CHANGED", _CHANGES)  # nosec B608  # both are ours, written above
+)"""
 
 # What it would come to, with nothing written.
 _TRIED = """
@@ -244,17 +258,41 @@ _TOLD = """
     LEFT JOIN touched AS t ON j.reason IS NULL AND t.person_id = j.person_id
 )
 SELECT
-    count(*) FILTER (WHERE result = 'created'),
-    count(*) FILTER (WHERE result = 'unchanged'),
-    count(*) FILTER (WHERE result = 'failed'),
-    CAST(coalesce(json_agg(json_build_object(
-        'line', line, 'email', email, 'person_id', person_id, 'name', name, 'result', result,
-        'assignment_id', assignment_id, 'due_on', due_on, 'detail', detail
-    ) ORDER BY place), '[]') AS text)
-FROM answer"""
+    count(*) FILTER (WHERE a.result = 'created'),
+    count(*) FILTER (WHERE a.result = 'unchanged'),
+    count(*) FILTER (WHERE a.result = 'failed'),
+    CAST(coalesce(json_agg(shown ORDER BY place), '[]') AS text)
+FROM answer AS a, LATERAL (
+    SELECT a.line, a.email, a.person_id, a.name, a.result, a.assignment_id, a.due_on, a.detail
+) AS shown"""
 
-_ASSIGN = Statement(text(_WORKED_OUT + _ASSIGNED + _TOLD))
+_ASSIGN = Statement(text(_WORKED_OUT + _ASSIGNED + _MERGED + _EVENTS + _TOLD))
+_ASSIGN_NEW = Statement(text(_WORKED_OUT + _ASSIGNED + _NEW + _EVENTS + _TOLD))
 _TRY = Statement(text(_WORKED_OUT + _TRIED + _TOLD))
+
+
+# Whoever merges may do so beside others; whoever inserts without looking is alone. Both until their transaction ends.
+_BESIDE_OTHERS = "SELECT pg_advisory_xact_lock_shared(hashtextextended($1::text, 0))"
+_ALONE = "SELECT pg_try_advisory_xact_lock(hashtextextended($1::text, 0))"
+_SOMEBODY_HAS_IT = """
+SELECT EXISTS (
+    SELECT FROM assignment
+    WHERE organization_id = $1 AND curriculum_id = $2 AND person_id = ANY($3)
+        AND state IN ('scheduled', 'assigned', 'in_progress', 'suspended')
+)
+"""
+# For fewer people, finding out takes longer than merging.
+_MANY = 100
+
+
+async def _to_assign(reader: Reader, assigning: Assigning, wanted: Wanted) -> Statement:
+    """The statement that assigns, with the lock held that it needs."""
+    run, curriculum_id = reader.connection, assigning.curriculum_id
+    if len(wanted.people) >= _MANY and await run.fetchval(_ALONE, str(curriculum_id)):
+        given = reader.organization_id, curriculum_id, wanted.people
+        return _ASSIGN if await run.fetchval(_SOMEBODY_HAS_IT, *given) else _ASSIGN_NEW
+    await run.fetchval(_BESIDE_OTHERS, str(curriculum_id))
+    return _ASSIGN
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,7 +322,7 @@ async def assign(
     scheduled = assigning.is_scheduled(today)
     source = {"kind": "trainer", "person_id": str(caller.person_id)}
     starts = assigning.starts_on if assigning.starts_on and scheduled else today
-    statement = _TRY if dry_run else _ASSIGN
+    statement = _TRY if dry_run else await _to_assign(reader, assigning, wanted)
     values: dict[str, Any] = {
         "lines": wanted.lines,
         "emails": wanted.emails,

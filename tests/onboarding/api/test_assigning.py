@@ -247,6 +247,38 @@ async def test_the_same_person_assigned_many_times_at_once_is_assigned_once(firm
     assert len(await told(firm, "assignment.created")) == 6
 
 
+async def test_many_who_are_assigned_twice_at_once_and_one_by_one_are_assigned_once(firm: Firm):
+    taught = await published_curriculum(firm)
+    team, people = await a_team(firm, 120)
+    many = {"curriculum_id": taught["id"], "team_id": str(team.id)}
+    one = {"curriculum_id": taught["id"], "person_id": str(people[7].id)}
+    answers = await asyncio.gather(
+        *(firm.manager.post("/v1/assignments/bulk", many) for _ in range(3)),
+        *(firm.trainer.post("/v1/assignments", one) for _ in range(3)),
+    )
+    assert {a.status_code for a in answers} <= {200, 201}
+    singles = [a.status_code for a in answers[3:]].count(201)
+    assert singles + sum(a.json()["created"] for a in answers[:3]) == 120
+    assigned = [a["person_id"] for a in await assignments_of(firm, taught)]
+    assert sorted(assigned) == sorted(str(person.id) for person in people)
+
+
+async def test_of_many_those_who_have_it_keep_it_and_the_others_get_it(firm: Firm):
+    taught = await published_curriculum(firm)
+    team, people = await a_team(firm, 110)
+    had = made(
+        await firm.manager.post(
+            "/v1/assignments", {"curriculum_id": taught["id"], "person_id": str(people[3].id)}
+        )
+    )
+    many = {"curriculum_id": taught["id"], "team_id": str(team.id)}
+    answer = made(await firm.trainer.post("/v1/assignments/bulk", many), 200)
+    assert (answer["created"], answer["unchanged"]) == (109, 1)
+    assigned = await assignments_of(firm, taught)
+    assert len(assigned) == 110
+    assert had["id"] in {a["id"] for a in assigned}
+
+
 async def test_trainers_and_managers_assign_and_nobody_else(firm: Firm):
     given = {"curriculum_id": (await published_curriculum(firm))["id"]}
     for person in (firm.learner, firm.seller, firm.lead, firm.admin):
