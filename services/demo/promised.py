@@ -42,6 +42,7 @@ _WAY = {
     "accepted": ("submission", "claim", "acceptance"),
     "in_delivery": ("submission", "claim", "acceptance", "start"),
     "completed": ("submission", "claim", "acceptance", "start", "completion"),
+    "closed": ("submission", "claim", "acceptance", "start", "completion", "closure"),
 }
 
 
@@ -201,7 +202,8 @@ class HandoverSender:
 
     async def _move(self, move: str) -> None:
         assert move == "submission" or self._lead is not None
-        who = self._seller if move == "submission" else self._lead or ""
+        who = self._told["closed_by"] if move == "closure" else self._lead or ""
+        who = self._seller if move == "submission" else who
         body = None
         match move:
             case "return":
@@ -220,6 +222,10 @@ class HandoverSender:
                 await self._sender.post(self._lead or "", f"{path}/actual", {"hours": hours})
             if self._told["state"] == "in_delivery":
                 await self._look_back()
+        elif move == "completion" and "outcome" in self._told:
+            outcome = dict(self._told["outcome"])
+            outcome["ended_on"] = self._sender.day(-outcome.pop("ended_days_ago"))
+            await self._sender.post(self._lead or "", f"{self._path}/outcome", outcome)
 
     async def _read_back(self) -> None:
         for promise in self._told["promise"]:

@@ -18,6 +18,7 @@ TABLE: Mapping[str, str] = {
     "imports/deals": "handover",
     "imports/estimates": "handover",
     "past-estimates": "handover",
+    "promise-record": "handover",
     "promises": "handover",
     "search": "handover",
     "value-feed": "handover",

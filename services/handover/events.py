@@ -13,6 +13,7 @@ from services.handover.domain.deal_import import DealCustomer, OpenedHandover
 from services.handover.domain.estimate import Estimate
 from services.handover.domain.handover import Handover
 from services.handover.domain.log import LogEntry
+from services.handover.domain.outcome import Outcome
 from services.handover.domain.past_estimate import PastEstimate
 from services.handover.domain.promise import Promise, ReadBack
 from services.handover.domain.question import Answer, Question
@@ -88,8 +89,15 @@ def handover_changed(
 def handover_moved(
     verb: str, handover: Handover, before: Mapping[str, Any], after: Mapping[str, Any]
 ) -> Event:
-    """A handover went on to another state: handover.submitted, .claimed, .returned, .accepted, .started, .completed, .cancelled."""
+    """A handover moved on: handover.submitted, .claimed, .returned, .accepted, .started, .completed, .closed, .cancelled."""
     return Event(f"handover.{verb}", _on(handover), before=before, after=after)
+
+
+def handover_transferred(
+    handover: Handover, reason: str, before: Mapping[str, Any], after: Mapping[str, Any]
+) -> Event:
+    """A manager gave a handover to another lead; open promises wait for their read-back."""
+    return Event("handover.transferred", _on(handover), {"reason": reason}, before, after)
 
 
 class Part(Protocol):
@@ -221,7 +229,7 @@ def promise_deleted(promise: Promise) -> Event:
 def promise_moved(
     verb: str, promise: Promise, before: Mapping[str, Any], after: Mapping[str, Any]
 ) -> Event:
-    """A promise went on to another state: promise.superseded, .accepted, .conditional, .declined, .kept, .broken, .released."""
+    """A promise moved on: promise.superseded, .offered, .accepted, .conditional, .declined, .kept, .broken, .released."""
     return _part("promise", verb, "promises", promise, before, after)
 
 
@@ -497,3 +505,30 @@ def value_observed(observation: ValueObservation, measure: ValueMeasure) -> Even
     }
     path = f"value-measures/{measure.id}/observations"
     return _part("value", "observed", path, observation, after=_numbers(said))
+
+
+def outcome_created(outcome: Outcome) -> Event:
+    """Somebody said what came of a handover."""
+    after = {
+        "ended_on": outcome.ended_on,
+        "result": outcome.result,
+        "lessons": outcome.lessons,
+        "told_by": outcome.told_by,
+    }
+    return _outcome("created", outcome, after=after)
+
+
+def outcome_changed(outcome: Outcome, before: Mapping[str, Any], after: Mapping[str, Any]) -> Event:
+    """What came of a handover was told otherwise, before it was closed."""
+    return _outcome("changed", outcome, before, after)
+
+
+def _outcome(
+    verb: str,
+    outcome: Outcome,
+    before: Mapping[str, Any] | None = None,
+    after: Mapping[str, Any] | None = None,
+) -> Event:
+    # An outcome has the id of its handover.
+    path = f"handovers/{outcome.id}/outcome"
+    return Event(f"outcome.{verb}", path, {"handover_id": outcome.id}, before, after)

@@ -22,9 +22,10 @@ CONTENT = Path(services.demo.__file__).parent / "content"
 
 HANDOVER_STATES = {
     "draft", "submitted", "in_review", "returned", "accepted", "in_delivery", "completed",
-    "cancelled",
+    "closed", "cancelled",
 }  # fmt: skip
-ACCEPTED_ONCE = {"accepted", "in_delivery", "completed"}
+ACCEPTED_ONCE = {"accepted", "in_delivery", "completed", "closed"}
+DELIVERED = {"completed", "closed"}
 ENGAGEMENT_TYPES = {"fixed_price", "time_and_material", "retainer", "secondment", "product"}
 STAKEHOLDER_ROLES = {"economic_buyer", "champion", "decision_maker", "user", "blocker"}
 PROMISE_KINDS = {
@@ -358,13 +359,21 @@ def test_the_state_of_a_handover_is_borne_out_by_what_it_holds(handover: Data) -
     if state in ACCEPTED_ONCE:
         assert walkthrough["notes"]
         assert walkthrough["in_days"] < handover["planned_start_in_days"]
+    assert ("closed_by" in handover) == (state == "closed")
+    if state == "closed":
+        assert "manager" in PEOPLE[handover["closed_by"]]["roles"]
+        assert handover["outcome"]
+    if outcome := handover.get("outcome"):
+        assert state in DELIVERED
+        assert outcome["lessons"]
+        assert 0 < outcome["ended_days_ago"] < -handover["planned_start_in_days"]
     phases = {entry["phase"] for entry in handover["log"]}
-    if state not in {"in_delivery", "completed"}:
+    if state not in {"in_delivery", *DELIVERED}:
         assert phases == {"before"}
-    if state == "completed":
+    if state in DELIVERED:
         assert phases == {"before", "during", "after"}
         assert handover["planned_end_in_days"] < 0
-    if state in {"in_delivery", "completed"}:
+    if state in {"in_delivery", *DELIVERED}:
         assert handover["is_won"] is True
         assert handover["planned_start_in_days"] < 0
     else:
@@ -386,7 +395,7 @@ def test_promises_are_read_back_and_looked_back_on_as_far_as_the_handover_came(
         if read_back:
             assert read_back["restated"] != promise["statement"]
             assert ("condition" in read_back) == (read_back["stance"] == "conditional")
-        if state == "completed":
+        if state in DELIVERED:
             assert promise["outcome"]["note"]
         elif state != "in_delivery":
             assert "outcome" not in promise
@@ -403,7 +412,7 @@ def test_estimates_are_in_order_and_say_what_it_took_as_far_as_the_handover_came
         assert estimate["estimated_by"] in PEOPLE
         points = [estimate[f"{point}_hours"] for point in ("optimistic", "likely", "pessimistic")]
         assert 0 < points[0] <= points[1] <= points[2]
-        if handover["state"] == "completed":
+        if handover["state"] in DELIVERED:
             assert estimate["actual_hours"] > 0
         elif handover["state"] != "in_delivery":
             assert "actual_hours" not in estimate

@@ -224,3 +224,20 @@ async def accept_answer(person: Person, answer: dict[str, Any]) -> httpx.Respons
     question = {"handover_id": answer["handover_id"], "id": answer["question_id"]}
     path = question_path(question, "acceptance")
     return await person.post(path, {"answer_id": answer["id"]})
+
+
+async def completed(firm: Firm, promises: int = 1, **fields: Any) -> dict[str, Any]:
+    """Delivered, with every promise kept; it was to start before today."""
+    fields = {"planned_start": "2026-08-03", "planned_end": "2026-10-30", **fields}
+    handover = await in_delivery(firm, promises, **fields)
+    for one in await promises_of(firm, handover):
+        kept = {"state": "kept"}
+        made(await firm.lead.post(f"/v1/promises/{one['id']}/outcome", kept), 200)
+    return await move(firm.lead, handover, "completion")
+
+
+async def transfer(
+    firm: Firm, handover: dict[str, Any], to: Person, reason: str = "Ole goes on leave."
+) -> httpx.Response:
+    given = {"delivery_lead_id": str(to.id), "reason": reason}
+    return await firm.manager.post(f"/v1/handovers/{handover['id']}/transfer", given)

@@ -85,7 +85,7 @@ async def _fill_onboarding(everything: Filled) -> str:
 
 async def _fill_handover(everything: Filled, competence: str) -> None:
     firm = everything.firm
-    first = await handover.complete_draft(firm)
+    first = await handover.complete_draft(firm, planned_start="2026-08-03")
     path = f"/v1/handovers/{first['id']}"
     people = await firm.seller.get(f"{path}/stakeholders")
     everything.have(stakeholder_id=handover.made(people, 200)["items"][0]["id"])
@@ -130,8 +130,14 @@ async def _fill_handover(everything: Filled, competence: str) -> None:
     resolved = await handover.question(firm.learner, first)
     helped = await handover.answer(firm.trainer, resolved)
     handover.made(await handover.accept_answer(firm.learner, helped), 200)
+    # As far as it takes for it to have an outcome.
+    await handover.move(firm.lead, first, "acceptance")
+    await handover.move(firm.lead, first, "start")
+    outcome = {"ended_on": "2026-10-30", "result": "partly", "lessons": "Visit the weak shops."}
+    handover.made(await firm.lead.post(f"{path}/outcome", outcome))
     for other in (
         await handover.complete_draft(firm),
+        await handover.in_review(firm),
         await handover.accepted(firm),
         await handover.in_delivery(firm),
     ):

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from services.chassis.caller import Role
 from tests.conftest import Firm, Person
 from tests.handover.makers import SAID, made
 from tests.onboarding.makers import course_set, published_course
@@ -127,6 +128,24 @@ async def test_a_won_deal_is_handed_over_promise_by_promise(firm: Firm, stranger
     assert accepted["state"] == "accepted"
     assert accepted["delivery_lead_id"] == str(lead.id)
 
+    # It is delivered; then somebody else leads it, and does not inherit a promise unread.
+    staffing = {"person_id": str(firm.learner.id), "from": "2026-12-01"}
+    made(await lead.post(f"{path}/staffing", staffing))
+    assert made(await lead.post(f"{path}/start"), 200)["state"] == "in_delivery"
+    first, second = promises
+    made(await lead.post(f"/v1/promises/{first['id']}/outcome", {"state": "kept"}), 200)
+    olga = await firm.hire("Olga Oppdrag", Role.delivery)
+    transfer = {"delivery_lead_id": str(olga.id), "reason": "Ole goes on leave."}
+    made(await firm.manager.post(f"{path}/transfer", transfer), 200)
+    kept = {"state": "kept"}
+    assert (await olga.post(f"/v1/promises/{second['id']}/outcome", kept)).status_code == 409
+    restated = {"restated": "The price comes from the bar code.", "stance": "promise"}
+    made(await olga.post(f"{path}/promises/{second['id']}/read-backs", restated))
+    made(await olga.post(f"/v1/promises/{second['id']}/outcome", {"state": "broken"}), 200)
+    assert made(await olga.post(f"{path}/completion"), 200)["state"] == "completed"
+    record = made(await firm.learner.get("/v1/promise-record"), 200)
+    assert (record["total"]["kept"], record["total"]["broken"]) == (1, 1)
+
     # Everybody in the firm can read how it went.
     told = made(await firm.learner.get("/v1/events", limit=200), 200)["items"]
     moves = [event["type"] for event in told if event["subject"].endswith(handover["id"])]
@@ -135,6 +154,9 @@ async def test_a_won_deal_is_handed_over_promise_by_promise(firm: Firm, stranger
         "handover.submitted",
         "handover.claimed",
         "handover.accepted",
+        "handover.started",
+        "handover.transferred",
+        "handover.completed",
     ]
 
 

@@ -73,6 +73,7 @@ class HandoverOut(BaseModel):
     submitted_at: Moment | None
     accepted_at: Moment | None
     completed_at: Moment | None
+    closed_at: Moment | None
 
 
 class HandoverPage(BaseModel):

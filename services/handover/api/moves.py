@@ -176,6 +176,16 @@ async def complete_handover(
     )
 
 
+@router.post(_PATH + "/closure", response_model=HandoverOut, summary="Close it")
+async def close_handover(
+    handover_id: UUID, caller: CallerDep, now: NowDep, session: SessionDep
+) -> Response:
+    """A manager, once its outcome is told and every live estimate has its actual hours."""
+    return await _moved(
+        session, handover_id, "closed", now, lambda h: h.close(caller, now), Move.close
+    )
+
+
 @router.post(_PATH + "/cancellation", response_model=HandoverOut, summary="Call it off")
 async def cancel_handover(
     handover_id: UUID, body: Cancellation, caller: CallerDep, now: NowDep, session: SessionDep

@@ -17,6 +17,7 @@ from services.handover.domain.customer_voice import CustomerVoice
 from services.handover.domain.estimate import Estimate
 from services.handover.domain.handover import Handover
 from services.handover.domain.log import LogEntry, LogKind, unresolved_changes
+from services.handover.domain.outcome import Outcome
 from services.handover.domain.promise import Promise, ReadBack
 from services.handover.domain.question import Answer, Question, QuestionState
 from services.handover.domain.staffing import Staffing
@@ -61,6 +62,7 @@ class Contents:
     walkthroughs: Sequence[Walkthrough] = ()
     changes: Sequence[LogEntry] = ()
     """What the log tells of changes that nobody has corrected."""
+    outcome: Outcome | None = None
     blocking_questions: Sequence[Question] = ()
     """Those that are open."""
     coverage: Sequence[NeedCoverage] = ()
@@ -150,6 +152,7 @@ async def contents_of(session: AsyncSession, handover: Handover, today: date) ->
         read_backs=[read_back for read_back in read_backs if read_back.voided_at is None],
         walkthroughs=await parts_of(session, Walkthrough, handover.id),
         changes=await _changes_of(session, handover.id),
+        outcome=await session.get(Outcome, (organization_of(session), handover.id)),
         blocking_questions=await _blocking_questions_of(session, handover.id),
         coverage=await coverage_of(session, handover, needs, staffing, today),
         staffing=[one for one in staffing if one.ends_on is None or one.ends_on >= today],

@@ -109,6 +109,14 @@ def walkthrough_not_held(contents: Contents) -> Iterator[Obstacle]:
         )
 
 
+def outcome_not_told(contents: Contents) -> Iterator[Obstacle]:
+    """What nobody looked back on teaches nobody anything."""
+    if contents.outcome is None:
+        yield Obstacle(
+            FieldError("/outcome", "Nobody has said what came of it."), contents.handover.title
+        )
+
+
 def deal_not_won(contents: Contents) -> Iterator[Obstacle]:
     """Delivery starts with what was won."""
     if not contents.handover.is_won:
@@ -160,6 +168,7 @@ GUARDS: Mapping[Move, Sequence[Guard]] = {
         nobody_staffed,
     ),
     Move.complete: (promises_without_outcome,),
+    Move.close: (outcome_not_told, estimates_without_actuals),
 }
 
 

@@ -1,6 +1,6 @@
 """A handover: from the first customer meeting until what was promised is kept, and who may move it when.
 
-draft → submitted → in_review → accepted → in_delivery → completed; in_review → returned → submitted;
+draft → submitted → in_review → accepted → in_delivery → completed → closed; in_review → returned → submitted;
 cancelled from any state before in_delivery. After HL7 FHIR Task. Guards that need other concepts
 (promises, the log, the missing list) live in guards.py and completeness.py and are asked in the move's transaction.
 """
@@ -18,7 +18,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field
 
 from services.chassis.caller import Caller, Role
-from services.chassis.errors import FieldError, Forbidden, Frozen, IllegalMove, Invalid
+from services.chassis.errors import Conflict, FieldError, Forbidden, Frozen, IllegalMove, Invalid
 from services.chassis.tables import empty_list, refers_to, text_enum
 from services.handover.domain.base import SCHEMA, Row
 from services.handover.domain.customer import Source
@@ -52,6 +52,7 @@ class State(StrEnum):
     accepted = "accepted"
     in_delivery = "in_delivery"
     completed = "completed"
+    closed = "closed"
     cancelled = "cancelled"
 
 
@@ -63,18 +64,25 @@ class Move(StrEnum):
     return_ = "return"
     accept = "accept"
     start = "start"
+    transfer = "transfer"
     complete = "complete"
+    close = "close"
     cancel = "cancel"
 
 
-# From where a move exists, and where it leads.
-MOVES: Mapping[Move, tuple[frozenset[State], State]] = {
+# From where a move exists, and where it leads; None: it stays where it is.
+MOVES: Mapping[Move, tuple[frozenset[State], State | None]] = {
     Move.submit: (frozenset({State.draft, State.returned}), State.submitted),
     Move.claim: (frozenset({State.submitted}), State.in_review),
     Move.return_: (frozenset({State.in_review}), State.returned),
     Move.accept: (frozenset({State.in_review}), State.accepted),
     Move.start: (frozenset({State.accepted}), State.in_delivery),
+    Move.transfer: (
+        frozenset({State.submitted, State.in_review, State.accepted, State.in_delivery}),
+        None,
+    ),
     Move.complete: (frozenset({State.in_delivery}), State.completed),
+    Move.close: (frozenset({State.completed}), State.closed),
     Move.cancel: (
         frozenset({State.draft, State.submitted, State.in_review, State.returned, State.accepted}),
         State.cancelled,
@@ -87,7 +95,7 @@ WRITABLE = frozenset({State.draft, State.returned})
 LIVE_FIELDS = frozenset({"risk", "is_won", "stage_raw"})
 # While the lead answers for what was promised.
 TAKEN_OVER = frozenset({State.accepted, State.in_delivery})
-ENDED = frozenset({State.completed, State.cancelled})
+ENDED = frozenset({State.completed, State.closed, State.cancelled})
 _WITHOUT_A_LEAD = frozenset({State.draft, State.submitted, State.cancelled})
 
 
@@ -129,6 +137,7 @@ class Handover(Row, table=True):
         CheckConstraint(
             "(state = 'cancelled') = (cancelled_reason IS NOT NULL)", name="cancelled_with_reason"
         ),
+        CheckConstraint("(state = 'closed') = (closed_at IS NOT NULL)", name="closed_with_moment"),
     )
 
     customer_id: UUID
@@ -157,6 +166,7 @@ class Handover(Row, table=True):
     submitted_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
     accepted_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
     completed_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+    closed_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
     # What the CRM said last, so that an import changes what changed there and nothing else (deal_import.py).
     imported: dict[str, Any] | None = Field(default=None, sa_type=JSONB(none_as_null=True))
 
@@ -186,6 +196,11 @@ class Handover(Row, table=True):
         """Refuse anyone but the seller and managers."""
         if not self.is_sold_by(caller) and not caller.has(Role.manager):
             raise Forbidden("This is for the seller of the handover, or a manager.")
+
+    def require_lead_or_manager(self, caller: Caller) -> None:
+        """Refuse anyone but the lead and managers."""
+        if not (self.is_led_by(caller) or caller.has(Role.manager)):
+            raise Forbidden("This is for the delivery lead of the handover, or a manager.")
 
     def require_party(self, caller: Caller) -> None:
         """Refuse anyone but those whose handover it is: its seller, its lead, and managers."""
@@ -229,6 +244,8 @@ class Handover(Row, table=True):
                 self._require_claimer(caller)
             case Move.cancel:
                 self.require_seller_or_manager(caller)
+            case Move.transfer | Move.close:
+                caller.require(Role.manager)
             case _:
                 self.require_lead(caller)
 
@@ -246,6 +263,8 @@ class Handover(Row, table=True):
         """Change fields as a seller or manager may; the lead may change the risk."""
         if not (self.is_led_by(caller) and set(changes) <= {"risk"}):
             self.require_seller_or_manager(caller)
+        if "delivery_lead_id" in changes and self.state in MOVES[Move.transfer][0]:
+            raise Frozen("Another lead is named by a transfer, with a reason and by a manager.")
         if self.state in ENDED or not set(changes) <= LIVE_FIELDS:
             self.require_writable()
         for name, value in changes.items():
@@ -299,10 +318,23 @@ class Handover(Row, table=True):
         """Begin to deliver: only what was won (guards.py)."""
         self._move(Move.start, caller)
 
+    def transfer(self, caller: Caller, lead_id: UUID) -> None:
+        """Another lead takes its place, who has to read back what is still open (transferring.py)."""
+        self._move(Move.transfer, caller)
+        if lead_id == self.delivery_lead_id:
+            raise Conflict("They are the delivery lead already.", allowed=moves_from(self.state))
+        self.delivery_lead_id = lead_id
+        self.check_sound()
+
     def complete(self, caller: Caller, now: datetime) -> None:
         """End the delivery. Every promise must have its outcome (guards.py)."""
         self._move(Move.complete, caller)
         self.completed_at = now
+
+    def close(self, caller: Caller, now: datetime) -> None:
+        """Look back and be done with it. It takes an outcome, and what was estimated in actual hours (guards.py)."""
+        self._move(Move.close, caller)
+        self.closed_at = now
 
     def cancel(self, caller: Caller, reason: str) -> None:
         """Call it off before delivery starts."""
@@ -323,4 +355,6 @@ class Handover(Row, table=True):
     def _move(self, move: Move, caller: Caller) -> None:
         self.require_mover(move, caller)
         self.require_move(move)
-        self.state = MOVES[move][1]
+        target = MOVES[move][1]
+        if target is not None:
+            self.state = target

@@ -1,7 +1,8 @@
 """A promise: what the customer was told, by whom, and what became of it.
 
-offered → accepted · conditional · declined, as the lead reads it back; accepted or conditional → kept · broken · released;
-any live one → superseded by a new one, which is the only way to change it once the handover was submitted.
+offered → accepted · conditional · declined, as the lead reads it back; offered again when another lead takes their place;
+accepted or conditional → kept · broken · released; any live one → superseded by a new one, which is the only way to change it
+once the handover was submitted.
 """
 
 from collections.abc import Mapping
@@ -69,6 +70,7 @@ class PromiseMove(StrEnum):
     accept_conditionally = "accept_conditionally"
     decline = "decline"
     reword = "reword"
+    transfer = "transfer"
     keep = "keep"
     break_ = "break"
     release = "release"
@@ -87,6 +89,7 @@ MOVES: Mapping[PromiseMove, tuple[frozenset[PromiseState], PromiseState]] = {
     PromiseMove.accept_conditionally: (LIVE, S.conditional),
     PromiseMove.decline: (LIVE, S.declined),
     PromiseMove.reword: (LIVE, S.offered),
+    PromiseMove.transfer: (LIVE, S.offered),
     PromiseMove.keep: (BINDING, S.kept),
     PromiseMove.break_: (BINDING, S.broken),
     PromiseMove.release: (BINDING, S.released),
@@ -202,6 +205,10 @@ class Promise(Row, table=True):
     def take_stance(self, stance: Stance) -> None:
         """The lead read it back."""
         self._move(STANCE_MOVES[stance])
+
+    def transfer(self) -> None:
+        """Another lead is to read it back: nobody's stance holds for somebody else."""
+        self._move(PromiseMove.transfer)
 
     def supersede(self) -> None:
         """A new promise takes its place."""

@@ -36,6 +36,7 @@ def test_the_moves_lead_where_the_business_says():
         "accept_conditionally": (LIVE, "conditional"),
         "decline": (LIVE, "declined"),
         "reword": (LIVE, "offered"),
+        "transfer": (LIVE, "offered"),
         "keep": (BINDING, "kept"),
         "break": (BINDING, "broken"),
         "release": (BINDING, "released"),

@@ -1,0 +1,66 @@
+"""The outcome of a handover: what came of it in the end, and what to do otherwise next time. One for each."""
+
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from typing import ClassVar
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint
+from sqlmodel import Field
+
+from services.chassis.errors import FieldError, Frozen, IllegalMove, Invalid
+from services.chassis.tables import refers_to, text_enum
+from services.handover.domain.base import SCHEMA, Row
+from services.handover.domain.handover import Handover, State, moves_from
+
+# While there is something to tell, and until it was looked back on.
+_TELLABLE = frozenset({State.in_delivery, State.completed})
+
+
+class OutcomeResult(StrEnum):
+    """Whether the customer got what they bought."""
+
+    succeeded = "succeeded"
+    partly = "partly"
+    failed = "failed"
+
+
+class Outcome(Row, table=True):
+    """How it ended. It has the id of its handover: there is one at most."""
+
+    __tablename__: ClassVar[str] = "outcome"
+    __table_args__ = (
+        refers_to(SCHEMA, "handover", "id"),
+        CheckConstraint("char_length(lessons) >= 1", name="lessons_given"),
+    )
+
+    ended_on: date
+    result: OutcomeResult = Field(sa_type=text_enum(OutcomeResult, "result"))
+    lessons: str
+    told_by: UUID
+
+    def check_sound(self, handover: Handover, now: datetime) -> None:
+        """It ended after it was to start, and not in days to come; raises `Invalid`."""
+        if handover.planned_start is not None and self.ended_on < handover.planned_start:
+            raise Invalid(
+                "It ended before it was to start.",
+                errors=[FieldError("/ended_on", "It must not lie before planned_start.")],
+            )
+        # East of here it is tomorrow already.
+        if self.ended_on > now.date() + timedelta(days=1):
+            raise Invalid(
+                "It has not ended yet.",
+                errors=[FieldError("/ended_on", "It must not lie in the future.")],
+            )
+
+
+def require_tellable(handover: Handover) -> None:
+    """Refuse an outcome before there is one, and another one once the handover is closed."""
+    if handover.state is State.closed:
+        raise Frozen("A handover that is {state} is over.", state=handover.state)
+    if handover.state not in _TELLABLE:
+        raise IllegalMove(
+            "An outcome is told in delivery and after it; the handover is {state}.",
+            state=handover.state,
+            allowed=moves_from(handover.state),
+        )
