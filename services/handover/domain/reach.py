@@ -57,7 +57,7 @@ def require_phones(
     wrong = [pointer for pointer, number in zip(pointers, numbers, strict=True) if number is None]
     if wrong:
         raise Invalid(
-            "A telephone number is none.",
+            "This is not a telephone number.",
             errors=[
                 FieldError(
                     pointer,
