@@ -26,6 +26,7 @@ TABLE: Mapping[str, str] = {
     "courses": "onboarding",
     "coverage": "onboarding",
     "curricula": "onboarding",
+    "me/delivery-check-ins": "handover",
     "me/learning": "onboarding",
     "teams/*/training-matrix": "onboarding",
     "tools": "onboarding",

@@ -4,6 +4,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from services.chassis.caller import Role
 from services.chassis.internal_token import Clock, utc_now
 from services.chassis.runtime import Neighbours
 from services.chassis.settings import Settings
@@ -11,6 +12,7 @@ from services.chassis.web import Service, create_app
 from services.handover.api import (
     briefs,
     calibration,
+    check_ins,
     competence_needs,
     contacts,
     coverage,
@@ -73,10 +75,13 @@ SERVICE = Service(
         customer_voices.router,
         search.router,
         coverage_waivers.router,
+        check_ins.router,
         value_measures.router,
         value_feed.router,
     ],
     follows=FOLLOWS,
+    # How a consultant feels is for them, their lead and managers.
+    confidential={"check-in.": frozenset({Role.manager})},
 )
 
 

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from services.chassis.events import Event
+from services.handover.domain.check_in import CheckIn
 from services.handover.domain.competence import CompetenceNeed
 from services.handover.domain.customer import Contact, Customer
 from services.handover.domain.customer_voice import CustomerVoice
@@ -532,3 +533,39 @@ def _outcome(
     # An outcome has the id of its handover.
     path = f"handovers/{outcome.id}/outcome"
     return Event(f"outcome.{verb}", path, {"handover_id": outcome.id}, before, after)
+
+
+def _checked_in(verb: str, check_in: CheckIn, told: UUID | None, after: Mapping[str, Any]) -> Event:
+    """Only managers, whoever did it and `told` read it."""
+    return Event(
+        f"check-in.{verb}",
+        f"handovers/{check_in.handover_id}/check-ins/{check_in.id}",
+        {
+            "handover_id": check_in.handover_id,
+            "consultant_id": check_in.consultant_id,
+            "due_on": check_in.due_on,
+            "person_id": told,
+        },
+        after=after,
+    )
+
+
+def check_in_answered(handover: Handover, check_in: CheckIn) -> Event:
+    """A consultant said how it goes; for them, the lead (`person_id`) and managers alone."""
+    after = {
+        "ramp_up": check_in.ramp_up,
+        "belonging": check_in.belonging,
+        "help_needed": check_in.help_needed,
+    }
+    return _checked_in("answered", check_in, handover.delivery_lead_id, after)
+
+
+def check_in_help_asked(handover: Handover, check_in: CheckIn) -> Event:
+    """A consultant needs help from the lead (`person_id` and `lead_id`); read by those two and managers alone."""
+    after = {"lead_id": handover.delivery_lead_id, "help_needed": check_in.help_needed}
+    return _checked_in("help-asked", check_in, handover.delivery_lead_id, after)
+
+
+def check_in_replied(check_in: CheckIn) -> Event:
+    """The lead replied to a consultant (`person_id`); read by those two and managers alone."""
+    return _checked_in("replied", check_in, check_in.consultant_id, {"reply": check_in.reply})

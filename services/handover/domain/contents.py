@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.chassis.database import load, organization_of, reader_of
 from services.chassis.errors import FieldError, Invalid, NotFound
+from services.handover.domain.check_in import CheckIn
 from services.handover.domain.competence import CompetenceNeed
 from services.handover.domain.coverage import NeedCoverage, cover
 from services.handover.domain.customer_voice import CustomerVoice
@@ -43,6 +44,7 @@ Part = TypeVar(
     Walkthrough,
     Staffing,
     CoverageWaiver,
+    CheckIn,
     ValueMeasure,
 )
 
