@@ -140,7 +140,7 @@ def test_what_is_not_won_does_not_start():
     with pytest.raises(Conflict) as refused:
         require_clear(Move.start, State.accepted, deal)
     assert [error.detail for error in refused.value.errors] == ["The deal is not won yet."]
-    assert refused.value.allowed == ["cancel"]
+    assert refused.value.allowed == ["cancel", "transfer"]
 
 
 def test_delivery_starts_with_somebody_staffed():
