@@ -160,12 +160,11 @@ LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
 $$
 """
 
-# `variants` are spellings of what was asked for: any of them will do. Each text is looked through in its own languages only,
-# or what one of them takes out (-word) another would let in.
+# `variants` are spellings of what was asked for, any of which will do; `taken_out` those of what must not occur, in no language.
 _ASKED = """
 CREATE FUNCTION handover.search_asked(
-  variants text[], only_in text,
-  OUT da tsquery, OUT nb tsquery, OUT sv tsquery, OUT en tsquery, OUT any_language tsquery, OUT asked tsquery
+  variants text[], taken_out text[], only_in text,
+  OUT da tsquery, OUT nb tsquery, OUT sv tsquery, OUT en tsquery, OUT wanted tsquery, OUT asked tsquery
 )
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
 DECLARE
@@ -173,29 +172,60 @@ DECLARE
   variant text;
   part tsquery;
   one tsquery;
+  known tsquery[] := '{}';
+  unwanted tsquery;
 BEGIN
   FOREACH language IN ARRAY ARRAY['da', 'nb', 'sv', 'en'] LOOP
     one := NULL;
     FOREACH variant IN ARRAY variants LOOP
       part := websearch_to_tsquery(handover.search_configuration(language), normalize(variant));
-      IF numnode(part) > 0 AND (one IS NULL OR one <> part) THEN
+      CONTINUE WHEN numnode(part) = 0;
+      IF one IS NULL OR one <> part THEN
         one := coalesce(one || part, part);
+      END IF;
+      -- Each word once, however many languages stem it alike: PostgreSQL would go through it as often.
+      IF (only_in IS NULL OR only_in = language) AND part <> ALL (known) THEN
+        known := known || part;
+        wanted := coalesce(wanted || part, part);
       END IF;
     END LOOP;
     CASE language
       WHEN 'da' THEN da := one; WHEN 'nb' THEN nb := one; WHEN 'sv' THEN sv := one; ELSE en := one;
     END CASE;
-    IF one IS NOT NULL AND (only_in IS NULL OR only_in = language) THEN
-      any_language := coalesce(any_language || one, one);
-      part := ('=' || language)::tsquery && one;
-      asked := coalesce(asked || part, part);
-    END IF;
+    FOREACH variant IN ARRAY taken_out LOOP
+      part := websearch_to_tsquery(handover.search_configuration(language), normalize(variant));
+      IF numnode(part) > 0 AND (unwanted IS NULL OR unwanted <> part) THEN
+        unwanted := coalesce(unwanted || part, part);
+      END IF;
+    END LOOP;
   END LOOP;
+  asked := wanted;
+  IF only_in IS NOT NULL THEN
+    asked := ('=' || only_in)::tsquery && asked;
+  END IF;
+  IF unwanted IS NOT NULL THEN
+    asked := asked && !!unwanted;
+  END IF;
 END $$
 """
 
-# The newest matches before an id, `most` of them, in windows that reach further back each: a common word has enough in the
-# first, a rare one has few anywhere, and what lies between is never collected from all the years to show the newest.
+
+def _window(on_the_index: str) -> str:
+    """Matches between two ids. Several conditions on the index: PostgreSQL then leaps over what only one of them holds, as it
+    does not within one. IS TRUE keeps it from going through the primary key for the rest."""
+    return f"""
+      SELECT m.id, m.kind, m.handover_id, m.languages, ts_rank(m.words, ranked)::double precision
+      FROM (
+        SELECT e.id, e.kind, e.handover_id, e.languages, e.words FROM handover.search_entry AS e
+        WHERE {on_the_index} AND (e.organization_id = mine AND e.id >= lower_id AND e.id < upper_id) IS TRUE
+        ORDER BY e.id DESC LIMIT missing
+      ) AS m"""  # nosec B608
+
+
+# The newest matches before an id, `most` of them, in windows that reach four times as far back each: a common word has enough
+# in the first, a rare one has few anywhere, and what lies between is never collected from all the years to show the newest.
+# There is one good plan, whatever is asked for: the index of words, then a sort. The settings leave no other, and so it is made
+# once a connection; planning each window anew would cost more than most of them take.
 _MATCHES = f"""
 CREATE FUNCTION handover.search_matches(
   asked tsquery, ranked tsquery, only_kind text, before uuid, most integer
@@ -203,7 +233,7 @@ CREATE FUNCTION handover.search_matches(
 RETURNS TABLE (id uuid, kind text, handover_id uuid, languages text[], rank double precision)
 LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 200
 SET search_path = pg_catalog, pg_temp
-SET plan_cache_mode = force_custom_plan
+SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off
 SET enable_indexscan = off
 SET enable_indexonlyscan = off
@@ -212,45 +242,39 @@ DECLARE
   mine CONSTANT uuid := {ORGANIZATION};
   mark CONSTANT text := '=' || right(mine::text, 12);
   now_ms CONSTANT bigint := floor(extract(epoch FROM clock_timestamp()) * 1000);
-  ms CONSTANT bigint := least(now_ms, handover.search_milliseconds(before));
-  narrowed tsquery := asked;
+  newest CONSTANT bigint := least(now_ms, handover.search_milliseconds(before));
   upper_id uuid := before;
   lower_id uuid;
+  oldest bigint;
   missing integer := most;
   found_here integer;
   shift integer;
   back integer;
-  here bigint;
   scope tsquery;
+  of_kind CONSTANT tsquery := ('=' || only_kind)::tsquery;
 BEGIN
   IF mine IS NULL OR asked IS NULL THEN
     RETURN;
   END IF;
-  IF only_kind IS NOT NULL THEN
-    scope := ('=' || only_kind)::tsquery;
-    narrowed := asked && scope;
-  END IF;
-  FOR shift, back IN VALUES (28, 1), (32, 1), (32, 8), (48, 0) LOOP
+  -- A bucket ahead as well, for a clock that runs before this one.
+  oldest := newest + (1 << 28);
+  FOR shift, back IN VALUES (28, 1), (28, 4), (28, 16), (32, 4), (32, 16), (48, 0) LOOP
+    -- Few in seven weeks are few in all the years.
+    CONTINUE WHEN shift = 32 AND most - missing < 5;
     IF shift = 48 THEN
       lower_id := '00000000-0000-0000-0000-000000000000';
       scope := mark::tsquery;
     ELSE
-      here := ms >> shift;
-      lower_id := rpad(lpad(to_hex((here - back) << shift), 12, '0'), 32, '0')::uuid;
-      -- One window ahead as well, for a clock that runs before this one.
       SELECT string_agg(mark || lpad(to_hex(n), (48 - shift) / 4, '0'), '|')::tsquery INTO scope
-      FROM generate_series(here - back, here + 1) AS n;
+      FROM generate_series((newest >> shift) - back, oldest >> shift) AS n;
+      oldest := ((newest >> shift) - back) << shift;
+      lower_id := rpad(lpad(to_hex(oldest), 12, '0'), 32, '0')::uuid;
     END IF;
-    -- Two conditions on the index, not one of both: PostgreSQL then leaps over what only one of them holds.
-    RETURN QUERY
-      SELECT m.id, m.kind, m.handover_id, m.languages, ts_rank(m.words, ranked)::double precision
-      FROM (
-        SELECT e.id, e.kind, e.handover_id, e.languages, e.words
-        FROM handover.search_entry AS e
-        WHERE e.words @@ scope AND e.words @@ narrowed
-          AND e.organization_id IS NOT DISTINCT FROM mine AND NOT (e.id < lower_id) AND e.id < upper_id
-        ORDER BY e.id DESC LIMIT missing
-      ) AS m;
+    IF only_kind IS NULL THEN
+      RETURN QUERY {_window("e.words @@ scope AND e.words @@ asked")};
+    ELSE
+      RETURN QUERY {_window("e.words @@ scope AND e.words @@ of_kind AND e.words @@ asked")};
+    END IF;
     GET DIAGNOSTICS found_here = ROW_COUNT;
     missing := missing - found_here;
     EXIT WHEN missing <= 0;

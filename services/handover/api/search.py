@@ -28,12 +28,13 @@ from services.handover.domain.search import (
     Source,
     excerpt,
     spellings,
+    split,
 )
 
 router = concept("search")
 
 # So many of the newest matches are held against one another; the next ones are ranked among themselves, on later pages.
-_RANKED_TOGETHER = 300
+_RANKED_TOGETHER = 100
 # What is marked of a text; what stands further back is found, but not shown.
 _MARKED = 12_000
 _LAST_ID = UUID(int=2**128 - 1)
@@ -161,10 +162,10 @@ _SEARCH = Statement(
     text(
         f"""
 WITH asked AS MATERIALIZED (
-  SELECT * FROM {SCHEMA}.search_asked(:variants, :language)
+  SELECT * FROM {SCHEMA}.search_asked(:variants, :taken_out, :language)
 ), matches AS MATERIALIZED (
   SELECT found.*
-  FROM asked, {SCHEMA}.search_matches(asked.asked, asked.any_language, :kind, :before, :most) AS found
+  FROM asked, {SCHEMA}.search_matches(asked.asked, asked.wanted, :kind, :before, :most) AS found
 ), page AS MATERIALIZED (
   SELECT * FROM matches
   WHERE CAST(:rank AS double precision) IS NULL OR (rank, id) < (:rank, :id)
@@ -201,6 +202,7 @@ ORDER BY page.rank DESC, page.id DESC
 """  # nosec B608
     ).bindparams(
         bindparam("variants", type_=ARRAY(Text)),
+        bindparam("taken_out", type_=ARRAY(Text)),
         bindparam("language", type_=Text),
         bindparam("kind", type_=Text),
         bindparam("before", type_=Uuid),
@@ -217,8 +219,10 @@ _PATHS = {source.kind.value: source.path for source in SOURCES}
 async def find(reader: Viewer, query: SearchQuery) -> Page:
     """A page of what was found, best first among the newest."""
     place = Place.read(query)
+    wanted, unwanted = split(query.q)
     values: dict[str, Any] = {
-        "variants": spellings(query.q),
+        "variants": spellings(wanted),
+        "taken_out": [spelling for text in unwanted for spelling in spellings(text)],
         "language": query.language,
         "kind": query.kind,
         "before": place.before,

@@ -3,6 +3,7 @@
 The words of each text stand in `search_entry`, kept by triggers in the transaction of the change (migrations/search.py).
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -82,6 +83,15 @@ SOURCES = (
     ),
     Source(SearchKind.log_entry, "/v1/handovers/{handover_id}/log/{id}", body=("text",)),
 )
+
+# A word or words in quotes with a minus before them.
+_UNWANTED = re.compile(r'(?:^|(?<=\s))-("[^"]*"?|\S+)')
+
+
+def split(asked: str) -> tuple[str, list[str]]:
+    """What is to be found, and what must not occur in it (`-word`), in no language."""
+    return _UNWANTED.sub(" ", asked), _UNWANTED.findall(asked)
+
 
 _LETTERS = (("aa", "å"), ("ae", "æ"), ("oe", "ø"))
 _NEIGHBOURS = str.maketrans("äæöø", "æäøö")
