@@ -70,7 +70,7 @@ _FIGURES = {
 }
 
 
-PLACES = ("direct", "gateway", "together", "pgbench", "limit", "forward", "assign")
+PLACES = ("direct", "gateway", "together", "pgbench", "limit", "forward", "assign", "scale")
 
 
 def place(key: str) -> int:

@@ -20,6 +20,7 @@ from benchmarks.assigning import ASSIGNING_RATIOS, assign_in_rounds
 from benchmarks.filling import Filled, fill
 from benchmarks.product import copy_database, settle
 from benchmarks.report import Line, Report, outcome, place
+from benchmarks.scale import SCALE_RATIOS, measure_scale
 from benchmarks.scenarios import REQUEST_RATIOS, Requests, go_through, overhear, scenarios
 from services.all_in_one import AllInOne
 from services.chassis.embedded import running_server
@@ -54,7 +55,7 @@ class Options:
         return options
 
 
-def run(options: Options, output: Path) -> int:
+def run(options: Options, output: Path, *, scale: bool = False) -> int:
     """Measure, print, write; 1 if any line is not valid, so that no figure is taken from it."""
     console = Console()
     progress = Console(stderr=True)
@@ -64,7 +65,8 @@ def run(options: Options, output: Path) -> int:
         configure_logging(settings)
         installation = Installation.open(settings)
         try:
-            report = _measured(options, installation, machine, status.update)
+            measured = _measured_scale if scale else _measured
+            report = measured(options, installation, machine, status.update)
         finally:
             installation.close()
     report.show(console)
@@ -102,6 +104,20 @@ def _measured(
         missing,
         _remarks(machine, wrong),
     )
+
+
+def _measured_scale(
+    options: Options, installation: Installation, machine: dict[str, Any], tell: Any
+) -> Report:
+    uvloop.run(installation.migrate())
+    pid = running_server(installation.settings.data_dir / "postgresql-18")
+    assert pid is not None  # it has just answered
+    lines, wrong, remarks = measure_scale(
+        installation, psutil.Process(pid), options.rounds, options.seconds, tell
+    )
+    by_key = {line.key: line for line in lines}
+    outcomes = [outcome(ratio, by_key) for ratio in SCALE_RATIOS]
+    return Report(machine, lines, outcomes, (), [*_remarks(machine, wrong), *remarks])
 
 
 async def _prepared(

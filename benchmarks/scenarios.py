@@ -167,7 +167,7 @@ def scenarios(
         # Lines that are held against one another are measured one after the other.
         for key, title in _OPERATIONS.items():
             found.append(
-                _http(
+                at_server(
                     f"direct/{key}",
                     f"{title}, direct",
                     services["handover"],
@@ -177,14 +177,14 @@ def scenarios(
             )
             if key == "get":
                 found.append(
-                    _http("limit/fastapi", "bare FastAPI endpoint", bare, lambda: root, [bare])
+                    at_server("limit/fastapi", "bare FastAPI endpoint", bare, lambda: root, [bare])
                 )
         for key, title in _OPERATIONS.items():
             found += [
-                _http(
+                at_server(
                     f"together/{key}", f"{title}, all in one", together, through[key], [together]
                 ),
-                _http(
+                at_server(
                     f"gateway/{key}",
                     f"{title}, gateway apart",
                     services["gateway"],
@@ -203,8 +203,10 @@ def scenarios(
                 for key, title in _OPERATIONS.items()
             ]
         found += [
-            _http("forward/upstream", "trivial upstream, direct", trivial, lambda: root, [trivial]),
-            _http(
+            at_server(
+                "forward/upstream", "trivial upstream, direct", trivial, lambda: root, [trivial]
+            ),
+            at_server(
                 "forward/gateway",
                 "trivial upstream, behind our gateway",
                 before_trivial,
@@ -218,7 +220,7 @@ def scenarios(
         else:
             proxy = stack.enter_context(nginx_before(trivial, nginx_program, folder / "nginx"))
             found.append(
-                _http(
+                at_server(
                     "forward/nginx", "trivial upstream, behind nginx", proxy, lambda: root, [proxy]
                 )
             )
@@ -229,9 +231,11 @@ def scenarios(
         yield found, missing
 
 
-def _http(
+def at_server(
     key: str, title: str, server: Server, call: Callable[[], Call], servers: Sequence[Server]
 ) -> Scenario:
+    """A line of requests to a running server; `servers` are those whose CPU counts."""
+
     def ask() -> httpx.Response:
         one = call()
         headers = {**one.headers, **({"Idempotency-Key": new_id().hex} if one.keyed else {})}

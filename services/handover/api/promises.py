@@ -6,7 +6,7 @@ from uuid import UUID
 
 from fastapi import Query, Request
 from pydantic import BaseModel, Field, StrictBool
-from sqlalchemy import Date, Uuid, bindparam, or_, select
+from sqlalchemy import Date, Uuid, and_, bindparam, or_, select
 from sqlalchemy.orm import aliased
 from starlette.responses import Response
 
@@ -155,7 +155,9 @@ class Outcome(Body):
 _p = Promise.__table__.c  # type: ignore[attr-defined]
 _h = Handover.__table__  # type: ignore[attr-defined]
 _next = aliased(Promise.__table__, name="next_promise")  # type: ignore[attr-defined]
+_other = aliased(Promise.__table__, name="own_promise")  # type: ignore[attr-defined]
 _me = bindparam("mine", type_=Uuid)
+_organization = bindparam("organization_id", type_=Uuid)
 PROMISES = Read(
     PromiseOut,
     Promise,
@@ -164,21 +166,37 @@ PROMISES = Read(
         .where(_next.c.organization_id == _p.organization_id, _next.c.supersedes == _p.id)
         .scalar_subquery()
     },
+    sorts=["due_on"],
     filters=["state", "kind", "handover_id"],
     conditions={
         "due_before": _p.due_on < bindparam("due_before", type_=Date),
-        "mine": or_(
-            _p.said_by == _me,
-            select(_h.c.id)
-            .where(
-                _h.c.organization_id == _p.organization_id,
-                _h.c.id == _p.handover_id,
-                or_(_h.c.seller_id == _me, _h.c.delivery_lead_id == _me),
+        "due_on_known": _p.due_on.is_not(None),
+        # Gathered, not asked of each promise: whoever has few would have all of the firm's gone through.
+        "mine": _p.id.in_(
+            select(_other.c.id)
+            .where(_other.c.organization_id == _organization, _other.c.said_by == _me)
+            .union(
+                select(_other.c.id)
+                .join(
+                    _h,
+                    and_(
+                        _h.c.organization_id == _other.c.organization_id,
+                        _h.c.id == _other.c.handover_id,
+                    ),
+                )
+                .where(
+                    _h.c.organization_id == _organization,
+                    or_(_h.c.seller_id == _me, _h.c.delivery_lead_id == _me),
+                )
             )
-            .exists(),
         ),
     },
 )
+
+
+def _due_on_known(query: PageQuery) -> bool | None:
+    """What a page is sorted by must be there."""
+    return True if query.sort in ("due_on", "-due_on") else None
 
 
 @router.post(_LIST, status_code=201, response_model=PromiseOut, summary="Write a promise down")
@@ -228,9 +246,10 @@ async def list_promises_of_handover(
     request: Request,
     reader: ViewerDep,
 ) -> Response:
-    """Newest first."""
+    """Newest first. Sorted by `due_on` are those that have it."""
     await HANDOVERS.require(reader, handover_id)
-    return listed(await PROMISES.page(reader, query, handover_id=handover_id), request)
+    where = {"handover_id": handover_id, "due_on_known": _due_on_known(query)}
+    return listed(await PROMISES.page(reader, query, **where), request)
 
 
 @router.get(_ONE, response_model=PromiseOut, summary="Get a promise of a handover")
@@ -294,9 +313,12 @@ async def list_promises(
     request: Request,
     reader: ViewerDep,
 ) -> Response:
-    """Of all handovers, newest first."""
+    """Of all handovers, newest first; with `due_before` the first due first. Sorted by `due_on` are those that have it."""
+    if query.due_before is not None and query.sort is None:
+        query = query.model_copy(update={"sort": "due_on"})
     mine = caller.person_id if query.mine else None
-    return listed(await PROMISES.page(reader, query, mine=mine), request)
+    where = {"mine": mine, "due_on_known": _due_on_known(query)}
+    return listed(await PROMISES.page(reader, query, **where), request)
 
 
 @router.get("/promises/{promise_id}", response_model=PromiseOut, summary="Get a promise")

@@ -143,6 +143,9 @@ class Promise(Row, table=True):
         Index("ix_promise_handover", "organization_id", "handover_id", "id"),
         Index("ix_promise_state", "organization_id", "state", "id"),
         Index("ix_promise_due", "organization_id", "due_on", "id"),
+        Index("ix_promise_state_due", "organization_id", "state", "due_on", "id"),
+        Index("ix_promise_kind", "organization_id", "kind", "id"),
+        Index("ix_promise_said_by", "organization_id", "said_by", "id"),
         Index(
             "ix_promise_outcome",
             "organization_id",
