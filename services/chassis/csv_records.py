@@ -28,7 +28,7 @@ _SEP_LINE = re.compile(r'"?sep=([\t;|,])"?[\t;|,]*(?:\r\n?|\n)', re.IGNORECASE)
 _LINE = re.compile(r"[^\r\n]*(?:\r\n?|\n)|[^\r\n]+")
 _LINE_BREAK = re.compile(r"\r\n?|\n")
 _CONTROL = re.compile(r"[\x01-\x08\x0b\x0c\x0e-\x1f\x7f]")
-_FORMULA_STARTS = frozenset("=+-@\t\r＝＋－＠")
+FORMULA_STARTS = frozenset("=+-@\t\r＝＋－＠")
 _NUMBER_OR_PHONE = re.compile(
     r"[+-]?\s?\d+(?:[ \u00a0\u202f.,'’]\d+)*\s?%?"
     r"|\+\s?\d[\d\s()./-]*(?:\s?(?:x|ext\.?)\s?\d+)?",
@@ -140,7 +140,7 @@ def _cell_problems(line: int, cells: Sequence[str]) -> Iterator[FieldError]:
 def _is_formula(cell: str) -> bool:
     """Whether a spreadsheet would calculate it; a number, a phone number or a lone dash is not."""
     text = cell.strip()
-    if not text or not (cell[0] in _FORMULA_STARTS or text[0] in _FORMULA_STARTS):
+    if not text or not (cell[0] in FORMULA_STARTS or text[0] in FORMULA_STARTS):
         return False
     if cell[0] in "\t\r":
         return True

@@ -5,7 +5,7 @@ reading through objects (docs/architecture.md). `Read(Model, Table)` refuses to 
 column, and a test holds every read's JSON against its model.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeVar
 from uuid import UUID
@@ -44,6 +44,9 @@ M = TypeVar("M", bound=BaseModel)
 _ONE: ColumnElement[int] = literal_column("1", Integer)
 # What `row_to_json` is given must be no column's name, and fields of models do not begin so.
 _ITEM, _SHOWN = "_item", "_shown"
+
+
+_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +166,22 @@ class Read(Generic[M]):
         if found > query.limit:
             following = write_cursor(field, descending, last_value, last_id)
         return Page(items, following)
+
+    async def every(
+        self, reader: Reader, query: BaseModel, **where: Any
+    ) -> AsyncIterator[list[bytes]]:
+        """All of them as one moment sees them, oldest first, some at a time: never more in memory than those."""
+        asked = {name: getattr(query, name, None) for name in self._conditions} | where
+        given = {name: value for name, value in asked.items() if value is not None}
+        shape = ("every", *sorted(given))
+        statement = self._statements.get(shape)
+        if statement is None:
+            inner = self._select(given).order_by(self._key)
+            statement = self._statements[shape] = self._one_statement(inner)
+        values = {**given, "organization_id": reader.organization_id}
+        cursor = await reader.connection.cursor(statement.sql, *statement.arguments(values))
+        while rows := await cursor.fetch(_AT_ONCE):
+            yield [row[0] for row in rows]
 
     def _select(self, where: Iterable[str]) -> Select[Any]:
         statement = select(*self._fields.values())

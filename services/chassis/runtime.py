@@ -1,5 +1,6 @@
 """What a running service holds: its settings, database, keys, clock and the feeds that it follows."""
 
+import asyncio
 import random
 from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass, field
@@ -19,6 +20,10 @@ from services.chassis.settings import Settings
 Neighbours = MutableMapping[str, Any]
 
 
+# Each holds a connection for as long as its reader takes; others need some, too.
+_EXPORTS = 4
+
+
 @dataclass
 class Runtime:
     """Made when a service starts, closed when it stops."""
@@ -32,6 +37,7 @@ class Runtime:
     confidential: Mapping[str, frozenset[Role]] = field(default_factory=dict)
     verifier: TokenVerifier = field(init=False)
     followers: dict[str, FeedFollower] = field(default_factory=dict)
+    exports: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_EXPORTS))
     _clients: dict[str, list[httpx.AsyncClient]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 imports = typer.Typer(help="Send a file to Stafett, row by row.", no_args_is_help=True)
 
 File = Annotated[
-    Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="A CSV file.")
+    Path,
+    typer.Argument(
+        exists=True, dir_okay=False, readable=True, help="A CSV file; deals as JSON, too."
+    ),
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would happen.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Answer as JSON.")]
@@ -33,16 +36,29 @@ def import_deals(
         typer.Option(
             exists=True,
             dir_okay=False,
-            help="Salesforce: the customers' names. Without it, Account.csv beside the file.",
+            help="The customers' names: Salesforce's accounts (without it, Account.csv beside the file), HubSpot's "
+            "companies or Pipedrive's organizations, as JSON.",
         ),
     ] = None,
+    pipelines: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True,
+            dir_okay=False,
+            help="What the stages mean: HubSpot's pipelines or Pipedrive's stages, as JSON.",
+        ),
+    ] = None,
+    customer: Annotated[
+        str | None, typer.Option(help="The customer of deals that name none.")
+    ] = None,
     source: Annotated[
-        str | None, typer.Option(help="salesforce or csv; without it, the header tells.")
+        str | None,
+        typer.Option(help="salesforce, hubspot, pipedrive or csv; without it, the file tells."),
     ] = None,
     mapping: Annotated[
         str | None,
         typer.Option(
-            help="Of a csv: which field is in which column, as JSON or a file that holds it: "
+            help="Of a csv: which field is in which column (of Pipedrive: under which key), as JSON or a file that holds it: "
             '\'{"external_id": "No", "title": "Deal", "customer_name": "Customer"}\'.'
         ),
     ] = None,
@@ -69,7 +85,7 @@ def import_deals(
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
-    """Import won and open deals from Salesforce or any CSV: a handover for each, customers named.
+    """Import won and open deals from Salesforce, HubSpot, Pipedrive or any CSV: a handover for each, customers named.
 
     Asks STAFETT_URL with STAFETT_API_KEY. Without a key: in this process, for --organization or the demo company.
     """
@@ -78,6 +94,8 @@ def import_deals(
     wanted = Deals(
         file=file,
         accounts=accounts,
+        pipelines=pipelines,
+        customer=customer,
         source=source,
         mapping=None if mapping is None else _mapping(mapping),
         currency=currency,

@@ -13,7 +13,7 @@ import httpx
 
 from services.chassis.csv_records import MAX_ROWS
 from services.chassis.settings import Settings
-from services.commands.file_parts import ROWS, parts_of
+from services.commands.file_parts import ROWS, Part, parts_of
 from services.commands.plain_words import Told, note, screen
 from services.commands.running import api_in_this_process, database_of, opened
 
@@ -68,6 +68,10 @@ class Wanted:
     def check(self) -> None:
         """Refuse what can be seen to be wrong before anybody is asked; raises Told."""
 
+    def parts(self) -> list[Part]:
+        """What is sent, one after the other."""
+        return parts_of(self.file.read_bytes(), self.rows_at_once)
+
     async def form(self, client: httpx.AsyncClient) -> tuple[dict[str, str], dict[str, bytes]]:
         """The fields and the further files that go with every part."""
         return {}, {}
@@ -88,6 +92,8 @@ class Deals(Wanted):
     """Deals of a CRM."""
 
     accounts: Path | None = None
+    pipelines: Path | None = None
+    customer: str | None = None
     source: str | None = None
     mapping: str | None = None
     currency: str | None = None
@@ -98,6 +104,10 @@ class Deals(Wanted):
     roles: ClassVar[tuple[str, ...]] = ("admin",)
     keyholder: ClassVar[str] = "seller"
     rows_at_once: ClassVar[int] = ROWS
+
+    def parts(self) -> list[Part]:
+        # Pages of JSON have to stay whole, since what points into them counts from their beginning.
+        return [Part(self.file.read_bytes(), 1)] if self._is_json() else super().parts()
 
     def check(self) -> None:
         if self.mapping is None and (self.source or self._source()) == "csv":
@@ -119,12 +129,17 @@ class Deals(Wanted):
             "source": source,
             "mapping": self.mapping,
             "default_currency": self.currency or await _usual_currency(client),
+            "default_customer": self.customer,
             "engagement_type": self.engagement_type,
             "decimal_mark": self.decimal_mark,
             "date_format": self.date_format,
         }
-        accounts = self.accounts or (self._beside() if source == "salesforce" else None)
-        files = {} if accounts is None else {"accounts": accounts.read_bytes()}
+        beside = source == "salesforce" and not self._is_json()
+        further = {
+            "accounts": self.accounts or (self._beside() if beside else None),
+            "pipelines": self.pipelines,
+        }
+        files = {name: path.read_bytes() for name, path in further.items() if path is not None}
         return {name: value for name, value in said.items() if value is not None}, files
 
     def _beside(self) -> Path | None:
@@ -136,11 +151,21 @@ class Deals(Wanted):
         return accounts
 
     def _source(self) -> str:
-        """What the header says: Salesforce's columns are always these."""
+        """What the file shows; any other CSV needs a mapping."""
+        from services.handover.domain.deal_sources import source_of
+
         with self.file.open("rb") as file:
-            header = file.readline().decode("utf-8-sig", errors="replace")
-        is_salesforce = self.mapping is None and "StageName" in header
-        return "salesforce" if is_salesforce else "csv"
+            source = source_of(file)
+        if source is None and self._is_json():
+            raise Told(
+                f"{self.file} is JSON, but neither of HubSpot nor of Salesforce nor of Pipedrive."
+            )
+        return "csv" if source is None or (self.mapping and not self._is_json()) else source
+
+    def _is_json(self) -> bool:
+        with self.file.open("rb") as file:
+            start = file.read(1024)
+        return start.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"{", b"[")
 
 
 @dataclass(frozen=True)
@@ -192,7 +217,7 @@ async def run(
 ) -> Imported:
     """Import the file; raises Told where it cannot be done."""
     wanted.check()
-    parts = parts_of(wanted.file.read_bytes(), wanted.rows_at_once)
+    parts = wanted.parts()
     async with _client(settings, wanted, organization) as client:
         form, files = await wanted.form(client)
         imported = Imported(dry_run)

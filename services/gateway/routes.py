@@ -13,6 +13,7 @@ TABLE: Mapping[str, str] = {
     "teams": "gateway",
     "calibration": "handover",
     "customers": "handover",
+    "exports": "handover",
     "handover-questions": "handover",
     "handovers": "handover",
     "imports/deals": "handover",

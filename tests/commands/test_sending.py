@@ -1,9 +1,13 @@
 """Sending a file part by part: repeated where nobody knows, and told as one."""
 
+from pathlib import Path
+from typing import Any
+
 import httpx
 import pytest
 
-from services.commands.sending import TRIES, Imported, send_part
+from services.commands.plain_words import Told
+from services.commands.sending import TRIES, Deals, Imported, send_part
 
 
 async def sent(answers: list[httpx.Response | Exception]) -> tuple[httpx.Response, list[bytes]]:
@@ -74,3 +78,50 @@ def test_what_became_of_the_parts_is_told_as_one() -> None:
         "teams_created": ["Oslo", "Bergen"],
         "rows": [row],
     }
+
+
+def deals(tmp_path: Path, content: str, **options: Any) -> Deals:
+    file = tmp_path / "deals"
+    file.write_text(content)
+    return Deals(file=file, currency="NOK", **options)
+
+
+@pytest.mark.parametrize(
+    ("content", "source"),
+    [
+        ('{"results": []}', "hubspot"),
+        ('{"success": true, "data": []}', "pipedrive"),
+        ('{"records": []}', "salesforce"),
+        ("Id,Name,StageName\n", "salesforce"),
+    ],
+)
+async def test_the_source_of_deals_is_seen_in_the_file(
+    tmp_path: Path, content: str, source: str
+) -> None:
+    wanted = deals(tmp_path, content, customer="Nordal AS")
+    wanted.check()
+    async with httpx.AsyncClient() as client:
+        form, files = await wanted.form(client)
+    assert form == {
+        "source": source,
+        "default_currency": "NOK",
+        "default_customer": "Nordal AS",
+    }
+    assert files == {}
+
+
+async def test_what_explains_the_deals_goes_along_and_json_goes_in_one_piece(
+    tmp_path: Path,
+) -> None:
+    stages = tmp_path / "stages.json"
+    stages.write_text("{}")
+    wanted = deals(tmp_path, '{"results": []}\n' * 600, accounts=stages, pipelines=stages)
+    async with httpx.AsyncClient() as client:
+        _, files = await wanted.form(client)
+    assert files == {"accounts": b"{}", "pipelines": b"{}"}
+    assert len(wanted.parts()) == 1
+
+
+def test_json_of_nobody_known_is_told(tmp_path: Path) -> None:
+    with pytest.raises(Told, match="neither of HubSpot"):
+        deals(tmp_path, '{"deals": []}').check()

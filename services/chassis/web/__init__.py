@@ -2,6 +2,7 @@
 
 from services.chassis.web.answer import Spooled, found, keep_instead, listed, spool
 from services.chassis.web.app import Service, create_app
+from services.chassis.web.export import CSV, LINES, exported
 from services.chassis.web.request import (
     CallerDep,
     MatchDep,
@@ -15,6 +16,8 @@ from services.chassis.web.request import (
 from services.chassis.web.route import concept, pages
 
 __all__ = [
+    "CSV",
+    "LINES",
     "CallerDep",
     "MatchDep",
     "NowDep",
@@ -26,6 +29,7 @@ __all__ = [
     "ViewerDep",
     "concept",
     "create_app",
+    "exported",
     "found",
     "keep_instead",
     "language_of",

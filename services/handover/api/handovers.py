@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import Query, Request
-from pydantic import BaseModel, Field, StrictBool
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 from sqlalchemy import Text, case, cast, func, literal_column
 from starlette.responses import Response
 
@@ -114,7 +114,11 @@ class HandoverPatch(HandoverFields):
     engagement_type: EngagementType = EngagementType.fixed_price
 
 
-class HandoverQuery(PageQuery):
+class HandoverFilter(BaseModel):
+    """Which handovers; unknown parameters are refused."""
+
+    model_config = ConfigDict(extra="forbid")
+
     state: State | None = None
     customer_id: UUID | None = None
     seller_id: UUID | None = None
@@ -122,6 +126,10 @@ class HandoverQuery(PageQuery):
     source: Source | None = None
     external_id: str | None = Field(None, max_length=500, description="The key in `source`.")
     is_won: bool | None = None
+
+
+class HandoverQuery(HandoverFilter, PageQuery):
+    pass
 
 
 _h = Handover.__table__.c  # type: ignore[attr-defined]

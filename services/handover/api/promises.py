@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import Query, Request
-from pydantic import BaseModel, Field, StrictBool
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 from sqlalchemy import Date, Uuid, and_, bindparam, or_, select
 from sqlalchemy.orm import aliased
 from starlette.responses import Response
@@ -132,12 +132,22 @@ class HandoverPromiseQuery(PageQuery):
     kind: PromiseKind | None = None
 
 
-class PromiseQuery(HandoverPromiseQuery):
+class PromiseFilter(BaseModel):
+    """Which promises of all handovers; unknown parameters are refused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    state: PromiseState | None = None
+    kind: PromiseKind | None = None
     due_before: Day | None = Field(None, description="Due on an earlier day than this.")
     mine: bool = Field(
         False, description="Those that the caller made, sold or leads the delivery of."
     )
     handover_id: UUID | None = None
+
+
+class PromiseQuery(PromiseFilter, PageQuery):
+    pass
 
 
 class Outcome(Body):
