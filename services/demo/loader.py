@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 # Requests at once: more than one waits for the database at any time, and no queue builds up.
 AT_ONCE = 8
+# How often a busy machine is asked again, after the seconds that it names.
+PATIENCE = 30
 
 # What is being done, how many of it are done, of how many.
 Told = Callable[[str, int, int], None]
@@ -87,10 +89,19 @@ class Sender:
         self, method: str, email: str, path: str, headers: Any = None, **rest: Any
     ) -> httpx.Response:
         key = {"Authorization": f"Bearer {self.who(email).key}"}
-        async with self._at_once:
-            response = await self._client.request(
-                method, path, headers={**key, **(headers or {})}, **rest
-            )
+
+        async def ask() -> httpx.Response:
+            async with self._at_once:
+                return await self._client.request(
+                    method, path, headers={**key, **(headers or {})}, **rest
+                )
+
+        response = await ask()
+        for _ in range(PATIENCE):
+            if response.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+                break
+            await asyncio.sleep(int(response.headers["Retry-After"]))
+            response = await ask()
         if not response.is_success:
             sent = rest.get("json")
             raise NotFilled(f"{email}: {method} {path} {sent} → {response.text}")

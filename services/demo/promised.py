@@ -23,6 +23,8 @@ _WRITTEN = (
     "out_of_scope",
 )
 _CUSTOMER = ("name", "registration_number", "website", "phones", "emails")
+# In seconds.
+PATIENCE = 30
 PAST_COLUMNS = {
     "external_id": "Nr",
     "kind": "Type",
@@ -212,6 +214,7 @@ class HandoverSender:
                 await self._read_back()
                 await self._waive()
                 await self._staff()
+                await self._know_who_can()
             case "completion":
                 await self._look_back()
         await self._sender.post(who, f"{self._path}/{move}", body)
@@ -226,6 +229,14 @@ class HandoverSender:
             outcome = dict(self._told["outcome"])
             outcome["ended_on"] = self._sender.day(-outcome.pop("ended_days_ago"))
             await self._sender.post(self._lead or "", f"{self._path}/outcome", outcome)
+
+    async def _know_who_can(self) -> None:
+        """Wait for delivery to hear what was learned: it does so a moment later, and on a busy machine some moments."""
+        for _ in range(PATIENCE):
+            coverage = await self._sender.get(self._lead or "", f"{self._path}/coverage")
+            if all(need["state"] in ("covered", "waived") for need in coverage["needs"]):
+                return
+            await asyncio.sleep(1)
 
     async def _read_back(self) -> None:
         for promise in self._told["promise"]:

@@ -1,5 +1,6 @@
 """Handovers and what is in them, made through the API as people make them."""
 
+import json
 from typing import Any
 
 import httpx
@@ -70,6 +71,14 @@ async def estimate(
     }
     path = f"/v1/handovers/{handover['id']}/estimates"
     return made(await (by or firm.seller).post(path, given))
+
+
+async def past_estimate(manager: Person) -> dict[str, Any]:
+    file = "external_id,kind,basis,optimistic_hours,likely_hours,pessimistic_hours,actual_hours\n1,training,guess,4,6,12,9\n"
+    mapping = {name: name for name in file.partition("\n")[0].split(",")}
+    files = {"file": ("past.csv", file.encode(), "text/csv")}
+    sent = await manager.upload("/v1/imports/estimates", files, {"mapping": json.dumps(mapping)})
+    return made(sent, 200)
 
 
 async def stakeholder(firm: Firm, handover: dict[str, Any], **fields: Any) -> dict[str, Any]:

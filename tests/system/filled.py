@@ -100,6 +100,7 @@ async def _fill_handover(everything: Filled, competence: str) -> None:
     estimates = handover.made(await firm.seller.get(f"{path}/estimates"), 200)["items"]
     everything.have(unknown_id=unknown["id"], need_id=need["id"])
     everything.have(estimate_id=estimates[0]["id"])
+    await handover.past_estimate(everything.everyone)
     walkthrough = await handover.held_walkthrough(firm, first)
     everything.have(walkthrough_id=walkthrough["id"])
     await handover.move(firm.seller, first, "submission")
