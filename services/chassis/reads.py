@@ -62,7 +62,8 @@ class Read(Generic[M]):
 
     `columns` gives the fields that are not plain columns, `source` what to select from when that takes a join. A list is
     filtered by equality with the columns in `filters`, and by `conditions`, which hold a bind parameter of their name; it is
-    sorted by the columns in `sorts`, which must not be null, newest first by default.
+    sorted by the columns in `sorts`, newest first by default. Sorted by a column that may be null, it shows those that have it:
+    a page could not go on from nothing.
     """
 
     all: ClassVar[list["Read[Any]"]] = []
@@ -195,6 +196,8 @@ class Read(Generic[M]):
         self, inner: Select[Any], field: str, descending: bool, continued: bool
     ) -> Select[Any]:
         column, key = self.sorts[field], self._key
+        if column.nullable:
+            inner = inner.where(column.is_not(None))
         order = [key] if column is key else [column, key]
         if continued:
             place = [bindparam("cursor_id", type_=key.type)]

@@ -17,6 +17,7 @@ from services.chassis.tables import new_id
 from services.gateway.api.teams import TeamOut
 from services.gateway.domain.team import Team
 from tests.conftest import Firm, Product
+from tests.handover import makers as handover
 from tests.system.filled import filled
 
 READS: list[Read[Any]] = Read.all
@@ -103,7 +104,12 @@ def test_a_read_of_a_model_that_the_table_does_not_fill_does_not_come_to_be() ->
     assert len(READS) == before
 
 
-def test_every_list_sorts_by_what_is_never_null() -> None:
-    for read in READS:
-        for name in read.sorts:
-            assert not read.table.c[name].nullable, f"{described(read)} sorts by {name}"
+async def test_a_list_sorted_by_what_may_be_missing_shows_those_that_have_it(firm: Firm) -> None:
+    draft = await handover.draft(firm)
+    for due_on in ("2026-12-01", None, "2026-12-24"):
+        await handover.promise(firm, draft, due_on=due_on)
+    path = f"/v1/handovers/{draft['id']}/promises"
+    first = (await firm.seller.get(path, sort="due_on", limit=1)).json()
+    rest = (await firm.seller.get(path, sort="due_on", limit=1, after=first["next"])).json()
+    shown = [item["due_on"] for item in first["items"] + rest["items"]]
+    assert (shown, rest["next"]) == (["2026-12-01", "2026-12-24"], None)

@@ -180,7 +180,6 @@ PROMISES = Read(
     filters=["state", "kind", "handover_id"],
     conditions={
         "due_before": _p.due_on < bindparam("due_before", type_=Date),
-        "due_on_known": _p.due_on.is_not(None),
         # Gathered, not asked of each promise: whoever has few would have all of the firm's gone through.
         "mine": _p.id.in_(
             select(_other.c.id)
@@ -202,11 +201,6 @@ PROMISES = Read(
         ),
     },
 )
-
-
-def _due_on_known(query: PageQuery) -> bool | None:
-    """What a page is sorted by must be there."""
-    return True if query.sort in ("due_on", "-due_on") else None
 
 
 @router.post(_LIST, status_code=201, response_model=PromiseOut, summary="Write a promise down")
@@ -258,8 +252,7 @@ async def list_promises_of_handover(
 ) -> Response:
     """Newest first. Sorted by `due_on` are those that have it."""
     await HANDOVERS.require(reader, handover_id)
-    where = {"handover_id": handover_id, "due_on_known": _due_on_known(query)}
-    return listed(await PROMISES.page(reader, query, **where), request)
+    return listed(await PROMISES.page(reader, query, handover_id=handover_id), request)
 
 
 @router.get(_ONE, response_model=PromiseOut, summary="Get a promise of a handover")
@@ -327,8 +320,7 @@ async def list_promises(
     if query.due_before is not None and query.sort is None:
         query = query.model_copy(update={"sort": "due_on"})
     mine = caller.person_id if query.mine else None
-    where = {"mine": mine, "due_on_known": _due_on_known(query)}
-    return listed(await PROMISES.page(reader, query, **where), request)
+    return listed(await PROMISES.page(reader, query, mine=mine), request)
 
 
 @router.get("/promises/{promise_id}", response_model=PromiseOut, summary="Get a promise")
