@@ -652,27 +652,6 @@ def upgrade() -> None:
         schema="handover",
     )
     op.create_index(
-        "ix_promise_state_due",
-        "promise",
-        ["organization_id", "state", "due_on", "id"],
-        unique=False,
-        schema="handover",
-    )
-    op.create_index(
-        "ix_promise_kind",
-        "promise",
-        ["organization_id", "kind", "id"],
-        unique=False,
-        schema="handover",
-    )
-    op.create_index(
-        "ix_promise_said_by",
-        "promise",
-        ["organization_id", "said_by", "id"],
-        unique=False,
-        schema="handover",
-    )
-    op.create_index(
         "ix_promise_due",
         "promise",
         ["organization_id", "due_on", "id"],
