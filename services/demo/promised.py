@@ -182,25 +182,28 @@ class HandoverSender:
     async def _log(self, phase: str) -> None:
         """The entries of one phase, in the order in which it happened."""
         sender = self._sender
-        authors = {"seller": self._seller, "lead": self._lead or self._seller}
         for entry in self._told["log"]:
             if entry["phase"] != phase:
                 continue
-            day = sender.today - timedelta(days=entry["days_ago"])
-            # Whoever fills it in the small hours has a morning that is still to come.
-            at = min(datetime.combine(day, time(9), UTC), datetime.now(UTC))
             affects = entry.get("affects", [])
             body = {
-                "at": at.isoformat(),
+                "at": self._moment(entry["days_ago"]),
                 "kind": entry["kind"],
                 "phase": phase,
                 "text": entry["text"],
                 "affects": [self._promises[key] for key in affects],
             }
-            author = authors.get(entry["author"], entry["author"])
-            made = await sender.post(author, f"{self._path}/log", body)
+            made = await sender.post(self._author(entry["author"]), f"{self._path}/log", body)
             if entry["kind"] == "decision":
                 self._consents.update(dict.fromkeys(affects, made["id"]))
+
+    def _author(self, named: str) -> str:
+        return {"seller": self._seller, "lead": self._lead or self._seller}.get(named, named)
+
+    def _moment(self, days_ago: int) -> str:
+        # Whoever fills it in the small hours has a morning that is still to come.
+        morning = datetime.combine(self._sender.today - timedelta(days=days_ago), time(9), UTC)
+        return min(morning, datetime.now(UTC)).isoformat()
 
     async def _move(self, move: str) -> None:
         assert move == "submission" or self._lead is not None
@@ -223,6 +226,7 @@ class HandoverSender:
             await self._log("after")
             for path, hours in self._took.items():
                 await self._sender.post(self._lead or "", f"{path}/actual", {"hours": hours})
+            await self._listen()
             if self._told["state"] == "in_delivery":
                 await self._look_back()
         elif move == "completion" and "outcome" in self._told:
@@ -264,6 +268,24 @@ class HandoverSender:
                     "allocation": staffing["allocation"],
                 }
                 await sender.post(self._lead or "", f"{self._path}/staffing", body)
+
+    async def _listen(self) -> None:
+        """What the customer said, and what it is worth to them."""
+        sender = self._sender
+        for voice in self._told.get("voice", []):
+            body = dict(voice)
+            author = self._author(body.pop("author"))
+            body["said_at"] = self._moment(body.pop("days_ago"))
+            await sender.post(author, f"{self._path}/customer-voices", body)
+        for measure in self._told.get("measure", []):
+            body = dict(measure)
+            observations = body.pop("observations")
+            path = f"{self._path}/value-measures"
+            made = await sender.post(self._lead or "", path, body)
+            for seen in observations:
+                observed = {"at": self._moment(seen["days_ago"]), "value": seen["value"]}
+                path = f"{self._path}/value-measures/{made['id']}/observations"
+                await sender.post(self._lead or "", path, observed)
 
     async def _look_back(self) -> None:
         for promise in self._told["promise"]:

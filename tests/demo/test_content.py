@@ -418,6 +418,16 @@ def test_estimates_are_in_order_and_say_what_it_took_as_far_as_the_handover_came
             assert "actual_hours" not in estimate
 
 
+def test_customers_are_heard_of_what_is_delivered_and_not_all_of_it_may_be_shared() -> None:
+    voices = [(handover, voice) for handover in HANDOVERS for voice in handover.get("voice", [])]
+    assert {voice["may_share"] for _, voice in voices} == {True, False}
+    for handover, voice in voices:
+        assert handover["state"] in {"in_delivery", "completed", "closed"}
+        assert voice["said_by"] in {one["name"] for one in handover["stakeholder"]}
+    measures = [measure for handover in HANDOVERS for measure in handover.get("measure", [])]
+    assert {measure["target"] > measure["baseline"] for measure in measures} == {True, False}
+
+
 def test_past_estimates_are_enough_to_calibrate_by_and_made_by_colleagues() -> None:
     columns = PastColumns(**PAST_COLUMNS)
     table = read_csv((CONTENT / "past-estimates.csv").read_bytes())

@@ -162,6 +162,14 @@ class PromisesFigure(BaseModel):
     kept_share: float | None
 
 
+class OutcomesFigure(BaseModel):
+    """How the handovers turned out that ended; the lessons stay with them."""
+
+    succeeded: int
+    partly: int
+    failed: int
+
+
 # `from` is a word of the language, so a class cannot spell it.
 _DAYS: Any = {"from": (date, ...), "to": (date, ...)}
 Days: Any = create_model("Days", **_DAYS)
@@ -176,6 +184,7 @@ class Figures(Days):
     nps: NpsFigure
     words: WordsFigure
     promises: PromisesFigure
+    outcomes: OutcomesFigure
 
 
 class FiguresOfPeriods(BaseModel):

@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import ClassVar
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint
+from sqlalchemy import CheckConstraint, Index
 from sqlmodel import Field
 
 from services.chassis.errors import FieldError, Frozen, IllegalMove, Invalid
@@ -31,6 +31,7 @@ class Outcome(Row, table=True):
     __tablename__: ClassVar[str] = "outcome"
     __table_args__ = (
         refers_to(SCHEMA, "handover", "id"),
+        Index("ix_outcome_ended", "organization_id", "ended_on"),
         CheckConstraint("char_length(lessons) >= 1", name="lessons_given"),
     )
 

@@ -109,10 +109,12 @@ SELECT period.name, CAST(json_build_object(
     'passives', voice.nps_n - voice.promoters - voice.detractors, 'detractors', voice.detractors),
   'words', json_build_object('n', voice.words, 'latest', coalesce(words.latest, CAST('[]' AS json))),
   'promises', json_build_object('kept', promise.kept, 'broken', promise.broken,
-    'kept_share', round(CAST(promise.kept AS numeric) / nullif(promise.kept + promise.broken, 0), 4))
+    'kept_share', round(CAST(promise.kept AS numeric) / nullif(promise.kept + promise.broken, 0), 4)),
+  'outcomes', json_build_object('succeeded', outcome.succeeded, 'partly', outcome.partly, 'failed', outcome.failed)
 ) AS text) AS told
-FROM unnest(CAST(:names AS text[]), CAST(:starts AS timestamptz[]), CAST(:ends AS timestamptz[]))
-  AS period(name, starts_at, ends_at)
+FROM unnest(CAST(:names AS text[]), CAST(:starts AS timestamptz[]), CAST(:ends AS timestamptz[]),
+    CAST(:firsts AS date[]), CAST(:lasts AS date[]))
+  AS period(name, starts_at, ends_at, first, last)
 CROSS JOIN LATERAL (
   SELECT count(v.csat) AS csat_n, round(avg(v.csat), 2) AS csat_mean,
     count(*) FILTER (WHERE v.csat = 1) AS csat_1, count(*) FILTER (WHERE v.csat = 2) AS csat_2,
@@ -144,6 +146,12 @@ CROSS JOIN LATERAL (
   WHERE p.organization_id = CAST(:organization_id AS uuid)
     AND p.outcome_at >= period.starts_at AND p.outcome_at < period.ends_at
 ) AS promise
+CROSS JOIN LATERAL (
+  SELECT count(*) FILTER (WHERE u.result = 'succeeded') AS succeeded,
+    count(*) FILTER (WHERE u.result = 'partly') AS partly, count(*) FILTER (WHERE u.result = 'failed') AS failed
+  FROM outcome u
+  WHERE u.organization_id = CAST(:organization_id AS uuid) AND u.ended_on BETWEEN period.first AND period.last
+) AS outcome
 CROSS JOIN LATERAL (
   SELECT coalesce(sum(m.people_reached), 0) AS people, count(m.people_reached) AS measures
   FROM (
@@ -220,5 +228,7 @@ async def read_figures(
         "names": [period.name for period in periods],
         "starts": [period.starts_at(zone) for period in periods],
         "ends": [period.ends_at(zone) for period in periods],
+        "firsts": [period.first for period in periods],
+        "lasts": [period.last for period in periods],
     }
     return {row[0]: row[1] for row in await reader.fetch(_FIGURES_STATEMENT, values)}

@@ -75,6 +75,20 @@ async def test_it_tells_newest_first_what_customers_got_out_of_it(firm: Firm) ->
     assert "awful" not in str(feed)
 
 
+async def test_it_counts_how_handovers_turned_out_on_the_days_they_ended(firm: Firm) -> None:
+    for ended_on, result in (
+        ("2026-09-07", "succeeded"),
+        ("2026-09-13", "partly"),
+        ("2026-09-14", "failed"),
+    ):
+        handover = await in_delivery(firm, planned_start="2026-08-03")
+        outcome = {"ended_on": ended_on, "result": result, "lessons": "Between us: start sooner."}
+        made(await firm.lead.post(f"/v1/handovers/{handover['id']}/outcome", outcome))
+    feed = await fed(firm.learner, **DAYS)
+    assert feed["figures"]["period"]["outcomes"] == {"succeeded": 1, "partly": 1, "failed": 0}
+    assert "sooner" not in str(feed)
+
+
 async def test_ratings_say_of_how_many_and_how_they_are_spread(firm: Firm) -> None:
     handover = await draft(firm)
     for csat, nps in ((5, 10), (4, 9), (4, 8), (1, 6), (None, 0)):
