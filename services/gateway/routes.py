@@ -24,6 +24,8 @@ TABLE: Mapping[str, str] = {
     "search": "handover",
     "value-feed": "handover",
     "assignments": "onboarding",
+    "certificates": "onboarding",
+    "certification-policies": "onboarding",
     "courses": "onboarding",
     "coverage": "onboarding",
     "curricula": "onboarding",

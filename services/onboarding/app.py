@@ -9,7 +9,16 @@ from services.chassis.internal_token import Clock, utc_now
 from services.chassis.runtime import Neighbours
 from services.chassis.settings import Settings
 from services.chassis.web import Service, create_app
-from services.onboarding.api import assigning, assignments, courses, curricula, tools, training
+from services.onboarding.api import (
+    assigning,
+    assignments,
+    certificates,
+    certification_policies,
+    courses,
+    curricula,
+    tools,
+    training,
+)
 from services.onboarding.listeners import FOLLOWS
 
 _KNOW_WHO_LEARNS = frozenset({Role.manager, Role.admin, Role.trainer})
@@ -25,9 +34,13 @@ SERVICE = Service(
         assigning.router,
         assignments.router,
         training.router,
+        certification_policies.router,
+        certificates.router,
     ],
     follows=FOLLOWS,
-    confidential=dict.fromkeys(("assignment.", "item.", "competence."), _KNOW_WHO_LEARNS),
+    confidential=dict.fromkeys(
+        ("assignment.", "item.", "competence.", "certificate."), _KNOW_WHO_LEARNS
+    ),
 )
 
 

@@ -8,6 +8,8 @@ from typing import Any
 
 from services.chassis.events import Event
 from services.onboarding.domain.assignment import Assignment, ItemCompletion
+from services.onboarding.domain.certificate import Certificate
+from services.onboarding.domain.certification_policy import CertificationPolicy
 from services.onboarding.domain.course import Course, CourseVersion
 from services.onboarding.domain.curriculum import Curriculum, CurriculumVersion
 from services.onboarding.domain.tool import Tool
@@ -182,19 +184,107 @@ def item_completed(completion: ItemCompletion) -> Event:
     )
 
 
-def competence_granted(completion: ItemCompletion) -> Event:
-    """A completed course gave a person a competence at a level. It does not expire yet."""
+def _certified(certificate: Certificate) -> dict[str, Any]:
+    return {
+        "certificate_id": certificate.id,
+        "person_id": certificate.person_id,
+        "competence": certificate.competence,
+        "level": certificate.level,
+        "curriculum_id": certificate.curriculum_id,
+        "title": certificate.title,
+        "expires_on": certificate.expires_on,
+    }
+
+
+def certificate_issued(certificate: Certificate) -> Event:
+    """Somebody can do something, or completed a curriculum, and has it in writing."""
+    return Event("certificate.issued", f"certificates/{certificate.id}", _certified(certificate))
+
+
+def certificate_renewed(certificate: Certificate) -> Event:
+    """A newer certificate took the place of this one."""
     return Event(
-        "competence.granted",
-        f"people/{completion.person_id}",
-        {
-            "person_id": completion.person_id,
-            "competence": completion.competence,
-            "level": completion.level,
-            "granted_on": completion.completed_at.date(),
-            "expires_on": None,
-            "course_id": completion.course_id,
-            "course_version": completion.course_version,
-            "assignment_id": completion.assignment_id,
-        },
+        "certificate.renewed",
+        f"certificates/{certificate.id}",
+        {**_certified(certificate), "renewed_by": certificate.renewed_by},
     )
+
+
+def certificate_restored(certificate: Certificate) -> Event:
+    """The certificate that had taken the place of this one was revoked; this one stands again."""
+    return Event("certificate.restored", f"certificates/{certificate.id}", _certified(certificate))
+
+
+def certificate_revoked(certificate: Certificate) -> Event:
+    """A trainer took a certificate back."""
+    return Event(
+        "certificate.revoked",
+        f"certificates/{certificate.id}",
+        {**_certified(certificate), "reason": certificate.revocation_reason},
+    )
+
+
+def certificate_aged(verb: str, certificate: Certificate) -> Event:
+    """A certificate came into its renewal window, or ran out, and this is told once: certificate.renewable, .expired."""
+    return Event(f"certificate.{verb}", f"certificates/{certificate.id}", _certified(certificate))
+
+
+def _competent(certificate: Certificate) -> dict[str, Any]:
+    return {
+        "person_id": certificate.person_id,
+        "competence": certificate.competence,
+        "level": certificate.level,
+        "granted_on": certificate.issued_on,
+        "expires_on": certificate.expires_on,
+        "course_id": certificate.course_id,
+        "course_version": certificate.course_version,
+        "assignment_id": certificate.assignment_id,
+        "certificate_id": certificate.id,
+    }
+
+
+def competence_granted(certificate: Certificate) -> Event:
+    """A person has a competence at a level, up to and including `expires_on`; for good where it is null."""
+    return Event("competence.granted", f"people/{certificate.person_id}", _competent(certificate))
+
+
+def competence_revoked(certificate: Certificate) -> Event:
+    """What a course had granted a person counts no more. Where something else of that course still does, it is granted anew."""
+    return Event("competence.revoked", f"people/{certificate.person_id}", _competent(certificate))
+
+
+def certification_policy_created(policy: CertificationPolicy) -> Event:
+    """It was decided how long certificates of something hold."""
+    return Event(
+        "certification-policy.created", f"certification-policies/{policy.id}", after=_held(policy)
+    )
+
+
+def certification_policy_changed(
+    policy: CertificationPolicy, before: Changes, after: Changes
+) -> Event:
+    """Certificates that are issued from now on hold for another time."""
+    return Event(
+        "certification-policy.changed",
+        f"certification-policies/{policy.id}",
+        before=before,
+        after=after,
+    )
+
+
+def certification_policy_deleted(policy: CertificationPolicy) -> Event:
+    """Certificates that are issued from now on hold for good."""
+    return Event(
+        "certification-policy.deleted", f"certification-policies/{policy.id}", before=_held(policy)
+    )
+
+
+def _held(policy: CertificationPolicy) -> dict[str, Any]:
+    return {
+        "competence": policy.competence,
+        "curriculum_id": policy.curriculum_id,
+        "valid_months": policy.valid_months,
+        "valid_days": policy.valid_days,
+        "renewal_window_days": policy.renewal_window_days,
+        "basis": policy.basis,
+    }

@@ -90,6 +90,25 @@ def completion_path(assignment: dict[str, Any], item: dict[str, Any] | str) -> s
     return f"/v1/assignments/{assignment['id']}/items/{key}/completion"
 
 
+async def policy(firm: Firm, **fields: Any) -> dict[str, Any]:
+    """A certification policy: two years unless it says otherwise."""
+    given = {"valid_months": None if "valid_days" in fields else 24, **fields}
+    return made(await firm.trainer.post("/v1/certification-policies", given))
+
+
+async def certified(
+    firm: Firm, competence: str, person: Person | None = None, **fields: Any
+) -> dict[str, Any]:
+    """The certificate of a competence that the person, the learner by default, has just earned."""
+    taught = await published_course(firm, competence=competence, **fields)
+    who = person or firm.learner
+    given = await assignment(firm, await published_curriculum(firm, course_set(taught)), who)
+    made(await who.post(completion_path(given, taught)), 200)
+    asked = await who.get("/v1/certificates", competence=competence)
+    certificate: dict[str, Any] = made(asked, 200)["items"][0]
+    return certificate
+
+
 async def told(firm: Firm, type: str) -> list[dict[str, Any]]:
     """What onboarding has told of one kind, oldest first."""
     found = made(await firm.admin.get("/v1/events", type=type, limit=200), 200)
@@ -101,3 +120,12 @@ async def as_the_service(firm: Firm, statement: str) -> None:
     """Run a statement with the service's own role, as a faulty program could."""
     async with firm.product.database("onboarding").transaction(firm.organization_id) as session:
         await reader_of(session).connection.execute(statement)
+
+
+async def aged(firm: Firm, certificate: dict[str, Any], days: int) -> None:
+    """Let a certificate be as if it had been issued so many days earlier."""
+    await as_the_service(
+        firm,
+        f"UPDATE certificate SET issued_on = issued_on - {days}, window_from = window_from - {days},"
+        f" expires_on = expires_on - {days} WHERE id = '{certificate['id']}'",
+    )

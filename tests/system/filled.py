@@ -78,6 +78,10 @@ async def _fill_onboarding(everything: Filled) -> str:
     item = assigned["sets"][0]["items"][0]["key"]
     everything.have(assignment_id=assigned["id"], key=item)
     onboarding.made(await firm.learner.post(onboarding.completion_path(assigned, item)), 200)
+    certificates = onboarding.made(await firm.learner.get("/v1/certificates"), 200)["items"]
+    everything.have(certificate_id=certificates[0]["id"])
+    policy = await onboarding.policy(firm, competence=competence)
+    everything.have(certification_policy_id=policy["id"])
     under_way = await onboarding.assignment(firm, curriculum, everything.everyone)
     everything.have(assignment_id=under_way["id"])
     return competence

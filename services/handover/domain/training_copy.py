@@ -16,6 +16,7 @@ from sqlalchemy import (
     Text,
     Uuid,
     bindparam,
+    delete,
     select,
     update,
 )
@@ -172,6 +173,18 @@ async def _competence_granted(session: AsyncSession, event: HeardEvent) -> None:
     await _keep(session, trained_person, row)
 
 
+async def _competence_revoked(session: AsyncSession, event: HeardEvent) -> None:
+    told = event.data
+    await session.execute(
+        delete(trained_person).where(
+            _p.organization_id == event.organization_id,
+            _p.competence == told["competence"],
+            _p.person_id == UUID(told["person_id"]),
+            _p.course_id == UUID(told["course_id"]),
+        )
+    )
+
+
 async def _keep(session: AsyncSession, table: Table, row: Mapping[str, Any]) -> None:
     statement = insert(table).values(row)
     await session.execute(
@@ -186,4 +199,5 @@ LISTENERS = {
     "course.published": _course_published,
     "course.retired": _course_retired,
     "competence.granted": _competence_granted,
+    "competence.revoked": _competence_revoked,
 }

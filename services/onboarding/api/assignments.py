@@ -49,6 +49,7 @@ from services.onboarding.domain.assignment import (
     State,
 )
 from services.onboarding.domain.base import directory
+from services.onboarding.domain.certifying import settle_completion
 from services.onboarding.domain.course_set import CourseSet, Rule, minutes_left, next_item
 from services.onboarding.domain.curriculum import Curriculum, CurriculumVersion, course_sets
 from services.onboarding.domain.learning_rights import (
@@ -63,7 +64,7 @@ class SourceOut(BaseModel):
     """Who wanted it."""
 
     kind: str
-    person_id: UUID
+    person_id: UUID | None
     at: Moment
 
 
@@ -75,7 +76,10 @@ class DueBasisOut(BaseModel):
 
 
 class AssignmentOut(BaseModel):
-    """An assignment. `state` and `overdue` are as of today (UTC); `curriculum_version` is the number it is on."""
+    """An assignment. `state` and `overdue` are as of today (UTC); `curriculum_version` is the number it is on.
+
+    `cycle` counts how often the person learns it, from 1.
+    """
 
     id: UUID
     organization_id: UUID
@@ -88,6 +92,7 @@ class AssignmentOut(BaseModel):
     curriculum_key: str
     curriculum_title: str
     curriculum_version: int
+    cycle: int
     state: State
     starts_on: date | None
     due_on: date | None
@@ -358,12 +363,7 @@ async def complete_item(
     assignment = await load(session, Assignment, assignment_id)
     sets, done = await _sets_and_done(session, assignment)
     completion = assignment.complete_item(caller, sets, done, key, now)
-    session.add(completion)
-    record(session, events.item_completed(completion))
-    if completion.competence is not None:
-        record(session, events.competence_granted(completion))
-    if assignment.state is State.completed:
-        record(session, events.assignment_moved("completed", assignment, *changes(assignment)))
+    await settle_completion(session, assignment, completion, now)
     await session.flush()
     return found(await detail_of(reader_of(session), assignment.id, now.date()))
 

@@ -40,7 +40,7 @@ class MyLearning(BaseModel):
 
 
 class MatrixColumn(BaseModel):
-    """Something that is taught: `trained` of `of` active people have completed it."""
+    """Something that is taught: `trained` of `of` active people have completed it, and it holds."""
 
     key: str
     id: UUID | None
@@ -50,12 +50,16 @@ class MatrixColumn(BaseModel):
 
 
 class MatrixCell(BaseModel):
-    """How a person stands to a column; without a state they have nothing to do with it."""
+    """How a person stands to a column: completed while a certificate holds, expired after it.
+
+    Without a state they have nothing to do with it.
+    """
 
     key: str
-    state: State | None
+    state: State | Literal["expired"] | None
     level: int | None
     since: date | None
+    expires_on: date | None
     due_on: date | None
     overdue: bool
 
@@ -89,13 +93,14 @@ class TrainingMatrix(BaseModel):
 
 
 class TrainedPerson(BaseModel):
-    """Somebody who has the competence; `since` they reached the level that was asked for."""
+    """Somebody certified: `since` they reached the level that was asked for, up to and including `expires_on`."""
 
     person_id: UUID
     name: str
     team_id: UUID | None
     level: int
     since: date
+    expires_on: date | None
 
 
 class Coverage(BaseModel):

@@ -153,13 +153,20 @@ _ASSIGNED = """
 , touched AS (
     INSERT INTO assignment AS a (
         organization_id, id, person_id, curriculum_id, curriculum_version_id, state, starts_on,
-        due_on, due_kind, due_days, sources
+        due_on, due_kind, due_days, sources, cycle
     )
     SELECT
         CAST(:organization_id AS uuid), id, person_id, CAST(:curriculum_id AS uuid),
         CAST(:curriculum_version_id AS uuid), CAST(:state AS text), CAST(:starts_on AS date),
-        due_on, CAST(:due_kind AS text), CAST(:due_days AS int), CAST(:sources AS jsonb)
+        due_on, CAST(:due_kind AS text), CAST(:due_days AS int), CAST(:sources AS jsonb),
+        coalesce(completed.cycle, 0) + 1
     FROM judged
+    LEFT JOIN (
+        SELECT person_id, max(cycle) AS cycle FROM assignment
+        WHERE organization_id = CAST(:organization_id AS uuid)
+            AND curriculum_id = CAST(:curriculum_id AS uuid) AND state = 'completed'
+        GROUP BY person_id
+    ) AS completed USING (person_id)
     WHERE reason IS NULL
     ORDER BY person_id
 """

@@ -127,11 +127,14 @@ class Assignment(Row, table=True):
             "state NOT IN ('suspended', 'withdrawn') OR reason IS NOT NULL", name="reason_given"
         ),
         CheckConstraint("(started_at IS NULL) = (items_done = 0)", name="started_with_an_item"),
+        CheckConstraint("cycle >= 1", name="cycle_from_one"),
     )
 
     person_id: UUID
     curriculum_id: UUID
     curriculum_version_id: UUID
+    # 1 the first time; each time that it is learned anew is a row of its own, with its attempts, grants and waivers.
+    cycle: int = Field(default=1, sa_type=SmallInteger, sa_column_kwargs={"server_default": "1"})
     state: State = Field(default=State.assigned, sa_type=text_enum(State, "state"))
     starts_on: date | None = None
     due_on: date | None = None

@@ -1,6 +1,7 @@
 """Who is trained in what: a team's matrix, and the people who cover a competence. Each is one statement.
 
-Every figure stands beside its denominator: the active people. Who is left out is named with the reason.
+What counts is a certificate that holds on the day. Every figure stands beside its denominator: the active people. Who is left
+out is named with the reason.
 """
 
 from datetime import date
@@ -37,37 +38,49 @@ _TOPICS = {
 }
 # How each person stands to each of them.
 _STANDINGS = {
-    # What was completed once counts; else what is open now.
+    # A certificate that holds counts; else what is open now; else that one has run out.
     MatrixBy.curriculum: """
-    SELECT DISTINCT ON (a.person_id, a.curriculum_id) a.person_id, t.key,
-        CASE WHEN a.state = 'scheduled' AND a.starts_on <= $3 THEN 'assigned' ELSE a.state END
-            AS state,
-        NULL::int AS level, a.completed_at::date AS since, a.due_on,
-        a.due_on < $3 AND (
-            a.state IN ('assigned', 'in_progress')
-            OR (a.state = 'scheduled' AND a.starts_on <= $3)
-        ) AS overdue
-    FROM member AS m
-    JOIN assignment AS a ON a.organization_id = $1 AND a.person_id = m.id
-    JOIN topic AS t ON t.id = a.curriculum_id
-    WHERE a.state <> 'withdrawn'
-    ORDER BY a.person_id, a.curriculum_id, a.state = 'completed' DESC, a.id DESC""",
+    SELECT DISTINCT ON (s.person_id, s.key) s.* FROM (
+        SELECT c.person_id, t.key,
+            CASE WHEN c.expires_on < $3 THEN 'expired' ELSE 'completed' END AS state,
+            NULL::int AS level, c.issued_on AS since, c.expires_on, NULL::date AS due_on,
+            false AS overdue, CASE WHEN c.expires_on < $3 THEN 2 ELSE 0 END AS rank, c.id
+        FROM member AS m
+        JOIN certificate AS c ON c.organization_id = $1 AND c.person_id = m.id
+        JOIN topic AS t ON t.id = c.curriculum_id
+        WHERE c.revoked_at IS NULL AND c.issued_on <= $3
+        UNION ALL
+        SELECT a.person_id, t.key,
+            CASE WHEN a.state = 'scheduled' AND a.starts_on <= $3 THEN 'assigned' ELSE a.state END,
+            NULL, NULL, NULL, a.due_on,
+            a.due_on < $3 AND (
+                a.state IN ('assigned', 'in_progress')
+                OR (a.state = 'scheduled' AND a.starts_on <= $3)
+            ), 1, a.id
+        FROM member AS m
+        JOIN assignment AS a ON a.organization_id = $1 AND a.person_id = m.id
+        JOIN topic AS t ON t.id = a.curriculum_id
+        WHERE a.state NOT IN ('completed', 'withdrawn')
+    ) AS s
+    ORDER BY s.person_id, s.key, s.rank, s.expires_on DESC NULLS FIRST, s.id DESC""",
     MatrixBy.course: """
     SELECT i.person_id, t.key, 'completed' AS state, NULL::int AS level,
-        min(i.completed_at)::date AS since, NULL::date AS due_on, false AS overdue
+        min(i.completed_at)::date AS since, NULL::date AS expires_on, NULL::date AS due_on,
+        false AS overdue
     FROM member AS m
     JOIN item_completion AS i ON i.organization_id = $1 AND i.person_id = m.id
     JOIN topic AS t ON t.id = i.course_id
     WHERE i.completed_at::date <= $3
     GROUP BY i.person_id, t.key""",
     MatrixBy.competence: """
-    SELECT DISTINCT ON (i.person_id, i.competence) i.person_id, i.competence AS key,
-        'completed' AS state, i.level, i.completed_at::date AS since, NULL::date AS due_on,
-        false AS overdue
+    SELECT DISTINCT ON (c.person_id, c.competence) c.person_id, c.competence AS key,
+        CASE WHEN c.expires_on < $3 THEN 'expired' ELSE 'completed' END AS state, c.level,
+        c.issued_on AS since, c.expires_on, NULL::date AS due_on, false AS overdue
     FROM member AS m
-    JOIN item_completion AS i ON i.organization_id = $1 AND i.person_id = m.id
-    WHERE i.competence IS NOT NULL AND i.completed_at::date <= $3
-    ORDER BY i.person_id, i.competence, i.level DESC, i.completed_at""",
+    JOIN certificate AS c ON c.organization_id = $1 AND c.person_id = m.id
+    WHERE c.competence IS NOT NULL AND c.revoked_at IS NULL AND c.issued_on <= $3
+    ORDER BY c.person_id, c.competence, coalesce(c.expires_on < $3, false), c.level DESC,
+        c.expires_on DESC NULLS FIRST, c.id""",
 }
 _MATRIX = """
 WITH member AS (
@@ -96,7 +109,7 @@ SELECT json_build_object(
             'cells', coalesce((
                 SELECT json_agg(json_build_object(
                     'key', t.key, 'state', s.state, 'level', s.level, 'since', s.since,
-                    'due_on', s.due_on, 'overdue', coalesce(s.overdue, false)
+                    'expires_on', s.expires_on, 'due_on', s.due_on, 'overdue', coalesce(s.overdue, false)
                 ) ORDER BY t.key)
                 FROM topic AS t
                 LEFT JOIN standing AS s ON s.person_id = m.id AND s.key = t.key
@@ -127,13 +140,14 @@ async def training_matrix(reader: Reader, team_id: UUID, by: MatrixBy, today: da
 
 _COVERAGE = """
 WITH trained AS (
-    SELECT i.person_id, p.name, p.team_id, max(i.level) AS level,
-        min(i.completed_at)::date AS since
-    FROM item_completion AS i
-    JOIN person AS p ON p.organization_id = i.organization_id AND p.id = i.person_id AND p.active
-    WHERE i.organization_id = $1 AND i.competence = $2 AND i.level >= $3
-        AND i.completed_at::date <= $4
-    GROUP BY i.person_id, p.name, p.team_id
+    SELECT c.person_id, p.name, p.team_id, max(c.level) AS level, min(c.issued_on) AS since,
+        CASE WHEN bool_and(c.expires_on IS NOT NULL) THEN max(c.expires_on) END AS expires_on
+    FROM certificate AS c
+    JOIN person AS p ON p.organization_id = c.organization_id AND p.id = c.person_id AND p.active
+    WHERE c.organization_id = $1 AND c.competence = $2 AND c.level >= $3
+        AND c.issued_on <= $4 AND (c.expires_on IS NULL OR c.expires_on >= $4)
+        AND c.revoked_at IS NULL
+    GROUP BY c.person_id, p.name, p.team_id
 )
 SELECT json_build_object(
     'competence', $2::text,
@@ -148,7 +162,7 @@ SELECT json_build_object(
     'people', coalesce((
         SELECT json_agg(json_build_object(
             'person_id', t.person_id, 'name', t.name, 'team_id', t.team_id,
-            'level', t.level, 'since', t.since
+            'level', t.level, 'since', t.since, 'expires_on', t.expires_on
         ) ORDER BY t.level DESC, t.since, t.person_id)
         FROM (SELECT * FROM trained ORDER BY level DESC, since, person_id LIMIT $5) AS t
     ), '[]')

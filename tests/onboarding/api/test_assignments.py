@@ -59,6 +59,7 @@ async def test_a_learner_works_through_a_curriculum(firm: Firm):
     assert len(await told(firm, "item.completed")) == 3
     assert len(await told(firm, "assignment.completed")) == 1
     (granted,) = await told(firm, "competence.granted")
+    certificate_id = granted["data"]["certificate_id"]
     assert granted["data"] == {
         "person_id": str(firm.learner.id),
         "competence": "selling",
@@ -68,6 +69,7 @@ async def test_a_learner_works_through_a_curriculum(firm: Firm):
         "course_id": selling["id"],
         "course_version": 1,
         "assignment_id": given["id"],
+        "certificate_id": certificate_id,
     }
 
 

@@ -148,6 +148,7 @@ async def test_coverage_names_who_is_trained_at_the_level_on_the_day(firm: Firm,
             "team_id": str(firm.team_id),
             "level": 2,
             "since": in_days(0),
+            "expires_on": None,
         }
     ]
     assert (await covered(level=3))["trained"] == 0

@@ -1,0 +1,261 @@
+"""What completing leads to: certificates are issued, renewed, revoked, and in time call for a new cycle."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import select, text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.chassis.caller import Caller
+from services.chassis.database import load, organization_of, reader_of
+from services.chassis.events import changes, record
+from services.chassis.statement import Statement
+from services.onboarding import events
+from services.onboarding.domain.assignment import Assignment, ItemCompletion, State
+from services.onboarding.domain.certificate import Certificate
+from services.onboarding.domain.certification_policy import CertificationPolicy
+from services.onboarding.domain.course import Course
+from services.onboarding.domain.curriculum import Curriculum
+
+_c = Certificate.__table__.c  # type: ignore[attr-defined]
+_policy = CertificationPolicy.__table__.c  # type: ignore[attr-defined]
+
+
+async def settle_completion(
+    session: AsyncSession, assignment: Assignment, completion: ItemCompletion, now: datetime
+) -> None:
+    """Store a completion, tell of it, and certify what it gives; of the curriculum too where it was the last one.
+
+    Whoever lets an item be completed, by whatever way, calls this once.
+    """
+    session.add(completion)
+    record(session, events.item_completed(completion))
+    moved = changes(assignment)
+    # The completion and the assignment come first: certificates refer to them.
+    await session.flush()
+    if completion.competence is not None:
+        await _certify_course(session, completion, now)
+    if assignment.state is State.completed:
+        record(session, events.assignment_moved("completed", assignment, *moved))
+        await certify_curriculum(session, assignment, now)
+
+
+async def _certify_course(session: AsyncSession, completion: ItemCompletion, now: datetime) -> None:
+    course = await load(session, Course, completion.course_id, lock=False)
+    await _issue(
+        session,
+        Certificate(
+            organization_id=completion.organization_id,
+            person_id=completion.person_id,
+            assignment_id=completion.assignment_id,
+            course_id=completion.course_id,
+            course_version=completion.course_version,
+            competence=completion.competence,
+            level=completion.level,
+            title=course.title,
+            issued_on=now.date(),
+        ),
+    )
+
+
+async def certify_curriculum(session: AsyncSession, assignment: Assignment, now: datetime) -> None:
+    """Certify that a curriculum was completed."""
+    curriculum = await load(session, Curriculum, assignment.curriculum_id, lock=False)
+    await _issue(
+        session,
+        Certificate(
+            organization_id=assignment.organization_id,
+            person_id=assignment.person_id,
+            assignment_id=assignment.id,
+            curriculum_id=assignment.curriculum_id,
+            title=curriculum.title,
+            issued_on=now.date(),
+        ),
+    )
+
+
+async def _issue(session: AsyncSession, certificate: Certificate) -> None:
+    before = [one for one in await _current_of(session, certificate) if certificate.renews(one)]
+    certificate.run(await _policy_for(session, certificate), before)
+    session.add(certificate)
+    record(session, events.certificate_issued(certificate))
+    for one in before:
+        one.renewed_by = certificate.id
+        record(session, events.certificate_renewed(one))
+    if certificate.competence is not None:
+        record(session, events.competence_granted(certificate))
+    await session.flush()
+
+
+async def _current_of(session: AsyncSession, certificate: Certificate) -> Sequence[Certificate]:
+    """What the person has of the same subject, locked: neither renewed nor revoked."""
+    subject = (
+        _c.competence == certificate.competence
+        if certificate.competence is not None
+        else _c.curriculum_id == certificate.curriculum_id
+    )
+    found = await session.scalars(
+        select(Certificate)
+        .where(
+            _c.organization_id == organization_of(session),
+            _c.person_id == certificate.person_id,
+            subject,
+            _c.renewed_by.is_(None),
+            _c.revoked_at.is_(None),
+        )
+        .order_by(_c.id)
+        .with_for_update()
+    )
+    return list(found)
+
+
+async def _policy_for(
+    session: AsyncSession, certificate: Certificate
+) -> CertificationPolicy | None:
+    subject = (
+        _policy.competence == certificate.competence
+        if certificate.competence is not None
+        else _policy.curriculum_id == certificate.curriculum_id
+    )
+    found: CertificationPolicy | None = await session.scalar(
+        select(CertificationPolicy).where(
+            _policy.organization_id == organization_of(session), subject
+        )
+    )
+    return found
+
+
+async def revoke(
+    session: AsyncSession, certificate: Certificate, caller: Caller, reason: str, now: datetime
+) -> None:
+    """Take a certificate back. What it had renewed stands again; others forget it, and are told what is left."""
+    certificate.revoke(caller, reason, now)
+    record(session, events.certificate_revoked(certificate))
+    restored = list(
+        await session.scalars(
+            select(Certificate)
+            .where(
+                _c.organization_id == organization_of(session),
+                _c.renewed_by == certificate.id,
+            )
+            .order_by(_c.id)
+            .with_for_update()
+        )
+    )
+    for one in restored:
+        one.renewed_by = None
+        record(session, events.certificate_restored(one))
+    if certificate.competence is None:
+        return
+    record(session, events.competence_revoked(certificate))
+    # Copies keep one entry for a person, competence and course: what still holds of it is told again.
+    left = await session.scalars(
+        select(Certificate)
+        .where(
+            _c.organization_id == organization_of(session),
+            _c.person_id == certificate.person_id,
+            _c.competence == certificate.competence,
+            _c.course_id == certificate.course_id,
+            _c.id != certificate.id,
+            _c.revoked_at.is_(None),
+        )
+        .order_by(_c.expires_on.nulls_last(), _c.level, _c.id)
+    )
+    still = [one for one in left if one.holds_on(now.date())]
+    if still:
+        record(session, events.competence_granted(still[-1]))
+
+
+# --- as time goes by ------------------------------------------------------------------------------
+
+_TOLD = """
+UPDATE certificate SET {column} = $2, updated_at = now(), version = version + 1
+WHERE organization_id = $1 AND {column} IS NULL AND renewed_by IS NULL AND revoked_at IS NULL
+    AND {condition}
+RETURNING organization_id, id, person_id, competence, level, curriculum_id, title, expires_on
+"""
+_IN_WINDOW = _TOLD.format(
+    column="window_told_at", condition="window_from <= $3 AND expires_on >= $3"
+)
+_EXPIRED = _TOLD.format(column="expiry_told_at", condition="expires_on < $3")
+
+
+async def tell_of_certificates(session: AsyncSession, now: datetime) -> int:
+    """Tell once of each certificate that came into its window, and once of each that ran out."""
+    run = reader_of(session).connection
+    told = 0
+    for verb, statement in (("renewable", _IN_WINDOW), ("expired", _EXPIRED)):
+        rows = await run.fetch(statement, organization_of(session), now, now.date())
+        for row in rows:
+            record(session, events.certificate_aged(verb, Certificate(**row)))
+        told += len(rows)
+    return told
+
+
+# A certificate of a competence is renewed by the curriculum in which it was earned.
+_RENEWALS = Statement(
+    text("""
+WITH due AS (
+    SELECT c.id, c.person_id, c.expires_on, coalesce(c.curriculum_id, a.curriculum_id) AS curriculum_id
+    FROM certificate AS c
+    JOIN person AS p
+        ON p.organization_id = c.organization_id AND p.id = c.person_id AND p.active
+    LEFT JOIN assignment AS a
+        ON a.organization_id = c.organization_id AND a.id = c.assignment_id
+    WHERE c.organization_id = CAST(:organization_id AS uuid) AND c.window_from <= CAST(:today AS date)
+        AND c.renewed_by IS NULL AND c.revoked_at IS NULL AND c.renewal_opened_at IS NULL
+), taught AS (
+    SELECT curriculum_id, (array_agg(id ORDER BY number DESC))[1] AS version_id
+    FROM curriculum_version
+    WHERE organization_id = CAST(:organization_id AS uuid) AND state = 'published'
+        AND curriculum_id IN (SELECT curriculum_id FROM due)
+    GROUP BY curriculum_id
+), wanted AS (
+    SELECT DISTINCT ON (d.person_id, d.curriculum_id)
+        d.person_id, d.curriculum_id, d.expires_on, t.version_id
+    FROM due AS d JOIN taught AS t USING (curriculum_id)
+    ORDER BY d.person_id, d.curriculum_id, d.expires_on
+), opened AS (
+    INSERT INTO assignment (
+        organization_id, id, person_id, curriculum_id, curriculum_version_id, state, due_on,
+        due_kind, sources, cycle
+    )
+    SELECT CAST(:organization_id AS uuid), uuidv7(), w.person_id, w.curriculum_id, w.version_id,
+        'assigned', w.expires_on, 'fixed',
+        jsonb_build_array(jsonb_build_object(
+            'kind', 'renewal', 'person_id', NULL, 'at', CAST(:now AS timestamptz))),
+        1 + coalesce((
+            SELECT max(a.cycle) FROM assignment AS a
+            WHERE a.organization_id = CAST(:organization_id AS uuid)
+                AND a.person_id = w.person_id AND a.curriculum_id = w.curriculum_id
+                AND a.state = 'completed'
+        ), 0)
+    FROM wanted AS w
+    ORDER BY w.person_id
+    ON CONFLICT (organization_id, person_id, curriculum_id)
+        WHERE state IN ('scheduled', 'assigned', 'in_progress', 'suspended') DO NOTHING
+    RETURNING organization_id, id, person_id, curriculum_id, due_on, cycle
+), marked AS (
+    UPDATE certificate AS c SET renewal_opened_at = CAST(:now AS timestamptz)
+    FROM due AS d JOIN taught AS t USING (curriculum_id)
+    WHERE c.organization_id = CAST(:organization_id AS uuid) AND c.id = d.id
+), told AS (
+    INSERT INTO event (organization_id, event_id, type, subject, data)
+    SELECT CAST(:organization_id AS uuid), id, 'assignment.created', 'assignments/' || id,
+        jsonb_build_object(
+            'assignment_id', id, 'person_id', person_id, 'curriculum_id', curriculum_id,
+            'due_on', due_on)
+    FROM opened
+)
+SELECT count(*) FROM opened""")
+)
+
+
+async def open_renewals(session: AsyncSession, now: datetime) -> int:
+    """Assign the next cycle to everybody whose certificate came into its window, due on its last day; each once."""
+    await session.flush()
+    values = {"organization_id": organization_of(session), "today": now.date(), "now": now}
+    opened: int = await reader_of(session).connection.fetchval(
+        _RENEWALS.sql, *_RENEWALS.arguments(values)
+    )
+    return opened
