@@ -12,10 +12,14 @@ from services.chassis.web import Service, create_app
 from services.onboarding.api import (
     assigning,
     assignments,
+    attendance,
+    bookings,
     certificates,
     certification_policies,
     courses,
     curricula,
+    session_posts,
+    sessions,
     tools,
     training,
 )
@@ -36,10 +40,14 @@ SERVICE = Service(
         training.router,
         certification_policies.router,
         certificates.router,
+        sessions.router,
+        bookings.router,
+        attendance.router,
+        session_posts.router,
     ],
     follows=FOLLOWS,
     confidential=dict.fromkeys(
-        ("assignment.", "item.", "competence.", "certificate."), _KNOW_WHO_LEARNS
+        ("assignment.", "item.", "competence.", "certificate.", "booking."), _KNOW_WHO_LEARNS
     ),
 )
 

@@ -8,11 +8,13 @@ from typing import Any
 
 from services.chassis.events import Event
 from services.onboarding.domain.assignment import Assignment, ItemCompletion
+from services.onboarding.domain.booking import Booking, Seat
 from services.onboarding.domain.certificate import Certificate
 from services.onboarding.domain.certification_policy import CertificationPolicy
 from services.onboarding.domain.course import Course, CourseVersion
 from services.onboarding.domain.curriculum import Curriculum, CurriculumVersion
 from services.onboarding.domain.tool import Tool
+from services.onboarding.domain.topic_session import SessionPost, TopicSession
 
 Changes = Mapping[str, Any]
 
@@ -288,3 +290,85 @@ def _held(policy: CertificationPolicy) -> dict[str, Any]:
         "renewal_window_days": policy.renewal_window_days,
         "basis": policy.basis,
     }
+
+
+def session_created(topic_session: TopicSession) -> Event:
+    """A session was planned."""
+    return Event(
+        "session.created",
+        f"sessions/{topic_session.id}",
+        after={
+            "title": topic_session.title,
+            "starts_at": topic_session.starts_at,
+            "ends_at": topic_session.ends_at,
+            "tz": topic_session.tz,
+            "place": topic_session.place,
+            "link": topic_session.link,
+            "trainer_id": topic_session.trainer_id,
+            "course_id": topic_session.course_id,
+            "capacity": topic_session.capacity,
+        },
+    )
+
+
+def session_changed(topic_session: TopicSession, before: Changes, after: Changes) -> Event:
+    """A session was moved, or has another place, trainer, capacity or text. `sequence` rises with what calendars show."""
+    return Event("session.changed", f"sessions/{topic_session.id}", before=before, after=after)
+
+
+def session_cancelled(topic_session: TopicSession, before: Changes, after: Changes) -> Event:
+    """A session does not take place; a booking.cancelled follows for everybody who had one."""
+    return Event("session.cancelled", f"sessions/{topic_session.id}", before=before, after=after)
+
+
+def session_post_created(post: SessionPost) -> Event:
+    """Somebody wrote into a session's thread. What, is told by no event."""
+    return Event(
+        "session-post.created",
+        f"sessions/{post.session_id}/posts/{post.id}",
+        {"session_id": post.session_id, "author_id": post.author_id},
+    )
+
+
+def _whose(booking: Booking | Seat) -> dict[str, Any]:
+    return {
+        "booking_id": booking.id,
+        "session_id": booking.session_id,
+        "person_id": booking.person_id,
+    }
+
+
+def _booking_at(booking: Booking | Seat) -> str:
+    return f"sessions/{booking.session_id}/bookings/{booking.id}"
+
+
+def booking_created(booking: Booking) -> Event:
+    """Somebody has a seat in a session, or waits for one."""
+    return Event(
+        "booking.created",
+        _booking_at(booking),
+        _whose(booking),
+        after={
+            "state": booking.state,
+            "number": booking.number,
+            "booked_by": booking.booked_by,
+        },
+    )
+
+
+def booking_moved(verb: str, booking: Booking | Seat, before: Changes, after: Changes) -> Event:
+    """A booking went on: booking.offered (a seat until expires_at), .accepted, .lapsed, .cancelled."""
+    return Event(
+        f"booking.{verb}", _booking_at(booking), _whose(booking), before=before, after=after
+    )
+
+
+def booking_attendance(booking: Booking, before: Changes, after: Changes) -> Event:
+    """It was said, or corrected, whether somebody was there."""
+    return Event(
+        "booking.attendance-taken",
+        _booking_at(booking),
+        _whose(booking),
+        before=before,
+        after=after,
+    )

@@ -10,16 +10,20 @@ from services.chassis.listeners import HeardEvent
 from services.onboarding import events
 from services.onboarding.domain.assignment import Assignment, State, Suspension
 from services.onboarding.domain.base import directory
+from services.onboarding.domain.seats import release_seats
 
 _a = Assignment.__table__.c  # type: ignore[attr-defined]
 _REASON = "Not active any more."
 
 
 async def keep_person(session: AsyncSession, event: HeardEvent) -> None:
-    """Keep the copy of a person. Whoever left rests from learning; whoever is back goes on where they were."""
+    """Keep the copy of a person. Whoever left rests from learning and gives up their seats; whoever is back goes on."""
     await directory.listeners["person.changed"](session, event)
     told = event.data["person"]
     left = not told["active"]
+    if left:
+        # Before the assignments are locked: whoever takes attendance locks in this order, too.
+        await release_seats(session, UUID(told["id"]), _REASON, event.time)
     found = await session.scalars(
         select(Assignment)
         .where(

@@ -129,3 +129,30 @@ async def aged(firm: Firm, certificate: dict[str, Any], days: int) -> None:
         f"UPDATE certificate SET issued_on = issued_on - {days}, window_from = window_from - {days},"
         f" expires_on = expires_on - {days} WHERE id = '{certificate['id']}'",
     )
+
+
+async def training_session(person: Person, **fields: Any) -> dict[str, Any]:
+    """A session to come, with one seat unless `capacity` says otherwise."""
+    given = {
+        "title": "Returns without a receipt",
+        "starts_at": "2199-03-25T09:00:00+01:00",
+        "ends_at": "2199-03-25T10:30:00+01:00",
+        "tz": "Europe/Oslo",
+        "place": "Shop 12, back room",
+        "capacity": 1,
+        **fields,
+    }
+    return made(await person.post("/v1/sessions", given))
+
+
+async def booking(
+    person: Person, session: dict[str, Any], of: Person | None = None
+) -> dict[str, Any]:
+    """A booking of the person, or of somebody else by them."""
+    given = {} if of is None else {"person_id": str(of.id)}
+    return made(await person.post(f"/v1/sessions/{session['id']}/bookings", given))
+
+
+def booking_path(booking: dict[str, Any], verb: str = "") -> str:
+    path = f"/v1/sessions/{booking['session_id']}/bookings/{booking['id']}"
+    return f"{path}/{verb}" if verb else path

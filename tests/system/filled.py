@@ -20,6 +20,7 @@ KINDS = {
     "person_ids": "person_id",
     "said_by": "person_id",
     "seller_id": "person_id",
+    "trainer_id": "person_id",
     "supersedes": "promise_id",
 }
 
@@ -84,7 +85,19 @@ async def _fill_onboarding(everything: Filled) -> str:
     everything.have(certification_policy_id=policy["id"])
     under_way = await onboarding.assignment(firm, curriculum, everything.everyone)
     everything.have(assignment_id=under_way["id"])
+    await _fill_sessions(everything)
     return competence
+
+
+async def _fill_sessions(everything: Filled) -> None:
+    firm = everything.firm
+    session = await onboarding.training_session(firm.trainer)
+    seat = await onboarding.booking(firm.learner, session)
+    waits = await onboarding.booking(firm.seller, session)
+    post = {"text": "What if there are two cards?"}
+    posted = onboarding.made(await firm.learner.post(f"/v1/sessions/{session['id']}/posts", post))
+    everything.have(session_id=session["id"], booking_id=seat["id"], post_id=posted["id"])
+    everything.have(booking_id=waits["id"])
 
 
 async def _fill_handover(everything: Filled, competence: str) -> None:

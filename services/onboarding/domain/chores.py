@@ -10,6 +10,7 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.onboarding.domain.certifying import open_renewals, tell_of_certificates
+from services.onboarding.domain.seats import lapse_offers
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,4 +24,5 @@ class Chore:
 CHORES: Sequence[Chore] = (
     Chore("open_renewals", open_renewals),
     Chore("tell_of_certificates", tell_of_certificates),
+    Chore("lapse_offers", lapse_offers),
 )
