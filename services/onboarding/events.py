@@ -357,18 +357,18 @@ def booking_created(booking: Booking) -> Event:
 
 
 def booking_moved(verb: str, booking: Booking | Seat, before: Changes, after: Changes) -> Event:
-    """A booking went on: booking.offered (a seat until expires_at), .accepted, .lapsed, .cancelled."""
+    """A booking went on; an offer stands until expires_at: booking.offered, .accepted, .lapsed, .cancelled."""
     return Event(
         f"booking.{verb}", _booking_at(booking), _whose(booking), before=before, after=after
     )
 
 
 def booking_attendance(booking: Booking, before: Changes, after: Changes) -> Event:
-    """It was said, or corrected, whether somebody was there."""
+    """It was said, or corrected, whether somebody was there, and in which assignments that completed a course."""
     return Event(
         "booking.attendance-taken",
         _booking_at(booking),
-        _whose(booking),
+        {**_whose(booking), "completed_assignments": booking.completed_assignments},
         before=before,
         after=after,
     )

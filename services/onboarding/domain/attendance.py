@@ -86,10 +86,12 @@ async def _take(
     except DomainError as refused:
         why = FieldError("", refused.template, refused.params)
         return Attended(person_id, "failed", booking, why)
+    # Taken before anything is completed, which stores the booking, too.
+    moved = changes(booking)
     error = None
     if state is BookingState.attended and topic_session.course_id is not None:
         error = await _complete(session, caller, booking, topic_session.course_id, now)
-    record(session, events.booking_attendance(booking, *changes(booking)))
+    record(session, events.booking_attendance(booking, *moved))
     return Attended(person_id, "recorded", booking, error)
 
 

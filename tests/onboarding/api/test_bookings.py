@@ -410,6 +410,9 @@ async def test_being_there_completes_a_course_of_sessions(firm: Firm, clock: Mov
     [granted] = await told(firm, "competence.granted")
     assert granted["data"]["person_id"] == str(firm.learner.id)
     assert len(await told(firm, "assignment.completed")) == 1
+    was_there, _ = [event["data"] for event in await told(firm, "booking.attendance-taken")]
+    assert was_there["completed_assignments"] == [given["id"]]
+    assert (was_there["before"]["state"], was_there["after"]["state"]) == ("booked", "attended")
 
     # What was completed stays, so they were there.
     away = [{"person_id": str(firm.learner.id), "state": "no_show"}]
