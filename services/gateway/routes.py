@@ -34,6 +34,7 @@ TABLE: Mapping[str, str] = {
     "me/bookings": "onboarding",
     "me/learning": "onboarding",
     "sessions": "onboarding",
+    "rollouts": "onboarding",
     "teams/*/training-matrix": "onboarding",
     "tools": "onboarding",
 }

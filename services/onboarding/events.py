@@ -13,6 +13,8 @@ from services.onboarding.domain.certificate import Certificate
 from services.onboarding.domain.certification_policy import CertificationPolicy
 from services.onboarding.domain.course import Course, CourseVersion
 from services.onboarding.domain.curriculum import Curriculum, CurriculumVersion
+from services.onboarding.domain.override import Override
+from services.onboarding.domain.rollout import Rollout
 from services.onboarding.domain.tool import Tool
 from services.onboarding.domain.topic_session import SessionPost, TopicSession
 
@@ -369,6 +371,86 @@ def booking_attendance(booking: Booking, before: Changes, after: Changes) -> Eve
         "booking.attendance-taken",
         _booking_at(booking),
         {**_whose(booking), "completed_assignments": booking.completed_assignments},
+        before=before,
+        after=after,
+    )
+
+
+def rollout_created(rollout: Rollout) -> Event:
+    """A rollout of a tool was drafted."""
+    return Event(
+        "rollout.created",
+        f"rollouts/{rollout.id}",
+        after={
+            "tool_id": rollout.tool_id,
+            "team_ids": rollout.team_ids,
+            "go_live_on": rollout.go_live_on,
+            "gate": rollout.gate,
+        },
+    )
+
+
+def rollout_changed(rollout: Rollout, before: Changes, after: Changes) -> Event:
+    """A rollout got another day, gate or audience."""
+    return Event("rollout.changed", f"rollouts/{rollout.id}", before=before, after=after)
+
+
+def rollout_moved(verb: str, rollout: Rollout, before: Changes, after: Changes) -> Event:
+    """A rollout went on: rollout.planned, .begun, .ready, .adopted, .paused, .resumed, .cancelled."""
+    return Event(
+        f"rollout.{verb}",
+        f"rollouts/{rollout.id}",
+        {"rollout_id": rollout.id, "tool_id": rollout.tool_id, "go_live_on": rollout.go_live_on},
+        before=before,
+        after=after,
+    )
+
+
+def rollout_launched(
+    rollout: Rollout, tool: Tool, judged: Changes, before: Changes, after: Changes
+) -> Event:
+    """A tool is live: the gate was met, or an override stood in for it, team by team."""
+    return Event(
+        "rollout.launched",
+        f"rollouts/{rollout.id}",
+        {
+            "rollout_id": rollout.id,
+            "tool_id": tool.id,
+            "tool_key": tool.key,
+            "competence": tool.competence,
+            "gate": judged,
+        },
+        before=before,
+        after=after,
+    )
+
+
+def override_requested(override: Override) -> Event:
+    """Somebody asked that a team may go live untrained, with what is done instead."""
+    return Event(
+        "override.requested",
+        f"rollouts/{override.rollout_id}",
+        {"override_id": override.id, "rollout_id": override.rollout_id},
+        after={
+            "team_id": override.team_id,
+            "reason": override.reason,
+            "mitigation": override.mitigation,
+            "expires_on": override.expires_on,
+            "requested_by": override.requested_by,
+        },
+    )
+
+
+def override_moved(verb: str, override: Override, before: Changes, after: Changes) -> Event:
+    """A second person decided on an override, or it was taken back: override.approved, .rejected, .revoked."""
+    return Event(
+        f"override.{verb}",
+        f"rollouts/{override.rollout_id}",
+        {
+            "override_id": override.id,
+            "rollout_id": override.rollout_id,
+            "team_id": override.team_id,
+        },
         before=before,
         after=after,
     )

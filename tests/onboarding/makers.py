@@ -156,3 +156,50 @@ async def booking(
 def booking_path(booking: dict[str, Any], verb: str = "") -> str:
     path = f"/v1/sessions/{booking['session_id']}/bookings/{booking['id']}"
     return f"{path}/{verb}" if verb else path
+
+
+async def tool(firm: Firm, **fields: Any) -> dict[str, Any]:
+    """A tool of the trainer's, unless another owner is given."""
+    return made(await firm.trainer.post("/v1/tools", {"key": a_key("tool"), "name": "T", **fields}))
+
+
+async def rollout(
+    firm: Firm, *curricula: dict[str, Any], min_pct: int = 90, **fields: Any
+) -> dict[str, Any]:
+    """A draft of a rollout to the firm's team, whose gate asks for the curricula."""
+    given = {
+        "tool_id": fields.pop("tool_id", None) or (await tool(firm))["id"],
+        "team_ids": [str(firm.team_id)],
+        "go_live_on": "2190-01-07",
+        "gate": {"min_pct": min_pct, "requires": {"curricula": [c["id"] for c in curricula]}},
+        **fields,
+    }
+    return made(await firm.trainer.post("/v1/rollouts", given))
+
+
+async def in_training(firm: Firm, *curricula: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    """A rollout for which training has begun."""
+    new = await rollout(firm, *curricula, **fields)
+    made(await firm.trainer.post(f"/v1/rollouts/{new['id']}/planning"), 200)
+    return made(await firm.trainer.post(f"/v1/rollouts/{new['id']}/training"), 200)
+
+
+async def override(person: Person, rollout: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    """An override that a person asks for, of the rollout's first team."""
+    given = {
+        "team_id": rollout["team_ids"][0],
+        "reason": "The fair opens on Monday.",
+        "mitigation": "Ola stands beside her.",
+        "expires_on": "2190-02-01",
+        **fields,
+    }
+    return made(await person.post(f"/v1/rollouts/{rollout['id']}/overrides", given))
+
+
+async def completed(firm: Firm, curriculum: dict[str, Any], *people: Person) -> None:
+    """The curriculum assigned to people, and completed by each of them."""
+    for person in people:
+        given = await assignment(firm, curriculum, person)
+        for course_set_ in given["sets"]:
+            for item in course_set_["items"]:
+                made(await person.post(completion_path(given, item)), 200)

@@ -86,6 +86,10 @@ async def _fill_onboarding(everything: Filled) -> str:
     under_way = await onboarding.assignment(firm, curriculum, everything.everyone)
     everything.have(assignment_id=under_way["id"])
     await _fill_sessions(everything)
+    rollout = await onboarding.in_training(firm, curriculum)
+    override = await onboarding.override(firm.trainer, rollout)
+    everything.have(rollout_id=rollout["id"], override_id=override["id"])
+    everything.have(rollout_id=(await onboarding.rollout(firm, curriculum))["id"])
     return competence
 
 

@@ -166,7 +166,7 @@ async def get_training_matrix(
     reader: ReaderDep,
     by: Annotated[MatrixBy, Query(description="What the columns are.")] = MatrixBy.curriculum,
 ) -> Response:
-    """For trainers, managers, admins and the lead of the team."""
+    """For trainers and admins; a manager or lead sees a team that they lead or have people in, another one is not there (404)."""
     if await leads_team(reader, caller, team_id) is None:
         await runtime.followers["gateway"].catch_up()
     content = await training_matrix(reader, team_id, by, now.date())

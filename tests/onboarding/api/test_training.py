@@ -81,7 +81,7 @@ async def test_a_team_is_seen_against_what_is_taught(firm: Firm):
 
     path = f"/v1/teams/{firm.team_id}/training-matrix"
     seen = {
-        by: made(await firm.manager.get(path, by=by), 200)
+        by: made(await firm.trainer.get(path, by=by), 200)
         for by in ("curriculum", "course", "competence")
     }
     for matrix in seen.values():
@@ -104,17 +104,27 @@ async def test_a_team_is_seen_against_what_is_taught(firm: Firm):
     assert [cells("competence", p)[0]["level"] for p in (firm.learner, firm.seller)] == [4, 1]
 
 
-async def test_the_lead_of_the_team_sees_it_and_a_plain_learner_does_not(firm: Firm):
+async def test_a_manager_sees_the_own_team_another_one_is_not_there_and_a_learner_sees_none(
+    firm: Firm,
+):
     path = f"/v1/teams/{firm.team_id}/training-matrix"
-    for person in (firm.trainer, firm.manager, firm.admin):
+    for person in (firm.trainer, firm.admin):
         assert (await person.get(path)).status_code == 200
     for person in (firm.learner, firm.lead, firm.seller):
         assert (await person.get(path)).status_code == 403
+    assert (await firm.manager.get(path)).status_code == 404
+    mine = {"manager_id": str(firm.manager.id)}
+    made(await firm.admin.patch(f"/v1/people/{firm.learner.id}", mine), 200)
     lead = {"lead_id": str(firm.lead.id)}
     made(await firm.admin.patch(f"/v1/teams/{firm.team_id}", lead), 200)
+    other = made(await firm.admin.post("/v1/teams", {"name": "Kundeservice"}))
     await firm.product.catch_up()
-    assert (await firm.lead.get(path)).status_code == 200
-    assert (await firm.manager.get(path, by="mood")).status_code == 422
+    for person in (firm.manager, firm.lead):
+        assert (await person.get(path)).status_code == 200
+        assert (await person.get(path, by="mood")).status_code == 422
+    others = f"/v1/teams/{other['id']}/training-matrix"
+    assert (await firm.manager.get(others)).status_code == 404
+    assert (await firm.lead.get(others)).status_code == 403
 
 
 async def test_another_organizations_team_and_an_unknown_one_are_not_there(

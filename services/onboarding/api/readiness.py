@@ -1,0 +1,114 @@
+"""How ready a rollout is: each team with its denominator, who is missing and who is left out."""
+
+from datetime import date
+from typing import Annotated, Literal
+from uuid import UUID
+
+import orjson
+from fastapi import Query
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import Response
+
+from services.chassis.errors import Forbidden
+from services.chassis.web import CallerDep, NowDep, ReaderDep, concept
+from services.onboarding.domain.assignment import STEERING
+from services.onboarding.domain.readiness import NAMED, TEAMS, Asked, gate_of, readiness
+
+router = concept("rollouts")
+
+
+class MissingPerson(BaseModel):
+    """Somebody who counts and is not trained; `lacks` are the curricula that are still to be completed."""
+
+    person_id: UUID
+    name: str
+    lacks: list[UUID]
+
+
+class LeftOutPerson(BaseModel):
+    """Somebody who does not count, and why."""
+
+    person_id: UUID
+    name: str
+    reason: Literal["inactive", "suspended"]
+
+
+class MissingPeople(BaseModel):
+    """Who is missing: how many, and by name as far as asked for and allowed."""
+
+    total: int
+    people: list[MissingPerson]
+
+
+class LeftOutReasons(BaseModel):
+    """How many do not count for which reason: not active any more; resting from a required curriculum."""
+
+    inactive: int
+    suspended: int
+
+
+class LeftOutPeople(BaseModel):
+    """Who does not count: how many, why, and by name as far as asked for and allowed."""
+
+    total: int
+    by_reason: LeftOutReasons
+    people: list[LeftOutPerson]
+
+
+class TeamReadiness(BaseModel):
+    """A team against the gate: `have` of `of` who count, where `need` are needed. `override_id` lets it through."""
+
+    team_id: UUID | None
+    team_name: str | None
+    of: int
+    trained: int
+    have: int
+    need: int
+    met: bool
+    override_id: UUID | None
+    missing: MissingPeople
+    left_out: LeftOutPeople
+
+
+class Readiness(BaseModel):
+    """A rollout against its gate on a day. `may_go_live` says that every team meets it or has an override."""
+
+    rollout_id: UUID
+    on: date
+    min_pct: int
+    may_go_live: bool
+    of: int
+    trained: int
+    missing: int
+    left_out: int
+    teams_total: int
+    teams: list[TeamReadiness]
+
+
+class ReadinessQuery(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    people: int = Field(NAMED, ge=0, le=200, description="People at most that are named of each.")
+    teams: int = Field(TEAMS, ge=1, le=1000, description="Teams at most; first those that lack.")
+
+
+@router.get("/rollouts/{rollout_id}/readiness", response_model=Readiness, summary="How ready it is")
+async def get_rollout_readiness(
+    rollout_id: UUID,
+    query: Annotated[ReadinessQuery, Query()],
+    caller: CallerDep,
+    now: NowDep,
+    reader: ReaderDep,
+) -> Response:
+    """Trainers, managers, admins and the owner of the tool; who leads a team or has people in one sees names of that one."""
+    gate, owner_id = await gate_of(reader, rollout_id)
+    sees_all = caller.has(*STEERING) or owner_id == caller.person_id
+    viewer_id = None if sees_all else caller.person_id
+    asked = Asked(now.date(), viewer_id, query.people, query.teams)
+    told = await readiness(reader, gate, asked)
+    if not told["sees"]:
+        raise Forbidden(
+            "This is for trainers, managers, admins, the owner of the tool and those who lead people in it."
+        )
+    shown = {name: told[name] for name in Readiness.model_fields}
+    return Response(orjson.dumps(shown), media_type="application/json")

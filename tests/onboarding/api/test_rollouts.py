@@ -1,0 +1,396 @@
+"""Rollouts: who plans, who decides, and what the gate lets through."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from services.chassis.caller import Role
+from services.onboarding.api.readiness import Readiness
+from tests.conftest import Firm, Person
+from tests.onboarding.makers import (
+    assignment,
+    completed,
+    completion_path,
+    course_set,
+    curriculum,
+    in_training,
+    made,
+    override,
+    published_course,
+    published_curriculum,
+    rollout,
+    told,
+    tool,
+)
+
+TODAY = datetime.now(UTC).date()
+
+
+def in_days(days: int) -> str:
+    return (TODAY + timedelta(days=days)).isoformat()
+
+
+async def sales(firm: Firm, people: int = 5) -> tuple[str, list[Person]]:
+    """A team of its own, with so many people."""
+    team = made(await firm.admin.post("/v1/teams", {"name": "Sales"}))
+    names = ["Anna", "Bo", "Cilje", "Dag", "Eva", "Finn"][:people]
+    return team["id"], [await firm.hire(name, team_id=UUID(team["id"])) for name in names]
+
+
+async def four_of_five(firm: Firm, **fields) -> tuple[dict, dict, list[Person]]:
+    """A rollout in training to Sales, of whom four have what a gate of 90 % asks for; and what that is."""
+    team_id, people = await sales(firm)
+    taught = await published_curriculum(firm)
+    new = await in_training(firm, taught, team_ids=[team_id], **fields)
+    await completed(firm, taught, *people[:4])
+    return new, taught, people
+
+
+async def test_a_rollout_is_drafted_planned_trained_ready_live_and_adopted(firm: Firm):
+    owned = await tool(firm, owner_id=str(firm.seller.id), competence="tills")
+    course = await published_course(firm)
+    taught = await published_curriculum(firm, course_set(course))
+    new = await rollout(firm, taught, tool_id=owned["id"], min_pct=10)
+    assert (new["state"], new["tool_name"]) == ("draft", "T")
+    assert new["gate"] == {"min_pct": 10, "requires": {"curricula": [taught["id"]]}}
+    path = f"/v1/rollouts/{new['id']}"
+    assert made(await firm.seller.post(f"{path}/planning"), 200)["state"] == "planned"
+    assert made(await firm.trainer.post(f"{path}/training"), 200)["state"] == "training"
+    early = await firm.seller.post(f"{path}/readiness")
+    assert (early.status_code, early.json()["type"]) == (409, "/problems/gate-not-met")
+    given = await assignment(firm, taught)
+    made(await firm.learner.post(completion_path(given, course)), 200)
+    assert made(await firm.seller.post(f"{path}/readiness"), 200)["state"] == "ready"
+    live = made(await firm.manager.post(f"{path}/go-live"), 200)
+    assert (live["state"], live["went_live_at"] is not None) == ("live", True)
+    adopted = made(await firm.seller.post(f"{path}/adoption"), 200)
+    assert (adopted["state"], adopted["adopted_at"] is not None) == ("adopted", True)
+    assert made(await firm.learner.get(path), 200) == adopted
+    for verb in ("created", "planned", "begun", "ready", "launched", "adopted"):
+        (event,) = await told(firm, f"rollout.{verb}")
+        assert event["subject"] == f"rollouts/{new['id']}"
+    (event,) = await told(firm, "rollout.launched")
+    assert event["data"]["competence"] == "tills"
+    assert event["data"]["gate"]["trained"] == 1
+    assert event["actorid"] == str(firm.manager.id)
+
+
+async def test_a_gate_of_90_percent_with_four_of_five_trained_is_closed_and_names_the_fifth(
+    firm: Firm,
+):
+    new, taught, people = await four_of_five(firm)
+    closed = await firm.manager.post(f"/v1/rollouts/{new['id']}/go-live")
+    assert closed.status_code == 409
+    problem = closed.json()
+    assert problem["type"] == "/problems/gate-not-met"
+    (team,) = problem["teams"]
+    assert (team["team_name"], team["have"], team["of"], team["need"]) == ("Sales", 4, 5, 5)
+    assert team["missing"]["people"] == [
+        {"person_id": str(people[4].id), "name": "Eva", "lacks": [taught["id"]]}
+    ]
+    assert team["detail"] == "Sales: 4 of 5 are trained, 5 are needed. Missing: Eva."
+    assert made(await firm.manager.get(f"/v1/rollouts/{new['id']}"), 200)["state"] == "training"
+    await completed(firm, taught, people[4])
+    live = await firm.manager.post(f"/v1/rollouts/{new['id']}/go-live")
+    assert made(live, 200)["state"] == "live"
+
+
+async def test_an_override_that_a_second_person_approves_lets_the_team_through(firm: Firm):
+    new, _, _ = await four_of_five(firm)
+    go_live = f"/v1/rollouts/{new['id']}/go-live"
+    other = await firm.hire("Britt", Role.manager)
+    asked = await override(firm.manager, new)
+    path = f"/v1/rollouts/{new['id']}/overrides/{asked['id']}"
+    assert (asked["state"], asked["expired"]) == ("requested", False)
+    assert (await firm.manager.post(go_live)).status_code == 409
+    own = await firm.manager.post(f"{path}/approval")
+    assert own.status_code == 403
+    approved = made(await other.post(f"{path}/approval"), 200)
+    assert (approved["state"], approved["decided_by"]) == ("approved", str(other.id))
+    seen = made(await firm.trainer.get(f"/v1/rollouts/{new['id']}/readiness"), 200)
+    assert (seen["may_go_live"], seen["teams"][0]["met"]) == (True, False)
+    assert seen["teams"][0]["override_id"] == asked["id"]
+    made(await firm.manager.post(go_live), 200)
+    requested, decided = (
+        await told(firm, "override.requested"),
+        await told(firm, "override.approved"),
+    )
+    assert requested[0]["actorid"] == str(firm.manager.id)
+    assert requested[0]["data"]["after"]["mitigation"] == "Ola stands beside her."
+    assert decided[0]["actorid"] == str(other.id)
+    (live,) = await told(firm, "rollout.launched")
+    assert live["data"]["gate"]["override_ids"] == [asked["id"]]
+
+
+async def test_the_day_to_go_live_lies_ahead(firm: Firm):
+    taught = await published_curriculum(firm)
+    given = {
+        "tool_id": (await tool(firm))["id"],
+        "team_ids": [str(firm.team_id)],
+        "go_live_on": in_days(-1),
+        "gate": {"min_pct": 90, "requires": {"curricula": [taught["id"]]}},
+    }
+    late = await firm.trainer.post("/v1/rollouts", given)
+    assert late.status_code == 422
+    assert late.json()["errors"][0]["pointer"] == "/go_live_on"
+    new = made(await firm.trainer.post("/v1/rollouts", {**given, "go_live_on": in_days(0)}))
+    path = f"/v1/rollouts/{new['id']}"
+    assert (await firm.trainer.patch(path, {"go_live_on": in_days(-1)})).status_code == 422
+    made(await firm.trainer.patch(path, {"go_live_on": in_days(30)}), 200)
+
+
+async def test_a_rollout_names_what_is_there(firm: Firm, stranger: Person):
+    taught = await published_curriculum(firm)
+    good = {
+        "tool_id": (await tool(firm))["id"],
+        "team_ids": [str(firm.team_id)],
+        "go_live_on": in_days(9),
+        "gate": {"min_pct": 90, "requires": {"curricula": [taught["id"]]}},
+    }
+    nothing = str(firm.learner.id)
+    for field, value, pointer in (
+        ("tool_id", nothing, "/tool_id"),
+        ("team_ids", [str(stranger.id)], "/team_ids/0"),
+        (
+            "gate",
+            {"min_pct": 90, "requires": {"curricula": [nothing]}},
+            "/gate/requires/curricula/0",
+        ),
+        ("gate", {"min_pct": 101, "requires": {"curricula": []}}, "/gate/min_pct"),
+        ("gate", {"min_pct": -1, "requires": {"curricula": []}}, "/gate/min_pct"),
+        ("gate", {"min_pct": 90, "requires": {"guidelines": []}}, None),
+        ("mood", "good", "/mood"),
+    ):
+        refused = await firm.trainer.post("/v1/rollouts", {**good, field: value})
+        assert refused.status_code == 422, field
+        if pointer is not None:
+            assert pointer in [e["pointer"] for e in refused.json()["errors"]]
+
+
+async def test_planning_takes_an_audience_and_a_gate_of_something_that_is_published(firm: Firm):
+    empty = await rollout(firm, team_ids=[])
+    refused = await firm.trainer.post(f"/v1/rollouts/{empty['id']}/planning")
+    assert refused.status_code == 422
+    assert {m["field"] for m in refused.json()["missing"]} == {
+        "team_ids",
+        "gate/requires/curricula",
+    }
+    unpublished = await rollout(firm, await curriculum(firm))
+    refused = await firm.trainer.post(f"/v1/rollouts/{unpublished['id']}/planning")
+    assert refused.status_code == 409
+    assert refused.json()["errors"][0]["pointer"] == "/gate/requires/curricula/0"
+
+
+async def test_gate_and_audience_hold_from_training_on_and_the_day_until_it_is_live(firm: Firm):
+    taught = await published_curriculum(firm)
+    new = await rollout(firm, taught)
+    path = f"/v1/rollouts/{new['id']}"
+    gate = {"min_pct": 50, "requires": {"curricula": [taught["id"], taught["id"]]}}
+    changed = made(await firm.trainer.patch(path, {"gate": gate}), 200)
+    assert changed["gate"] == {"min_pct": 50, "requires": {"curricula": [taught["id"]]}}
+    made(await firm.trainer.post(f"{path}/planning"), 200)
+    assert (await firm.trainer.patch(path, {"team_ids": []})).status_code == 422
+    draft = {"min_pct": 5, "requires": {"curricula": [(await curriculum(firm))["id"]]}}
+    assert (await firm.trainer.patch(path, {"gate": draft})).status_code == 409
+    made(await firm.trainer.patch(path, {"gate": gate}), 200)
+    made(await firm.trainer.post(f"{path}/training"), 200)
+    frozen = await firm.trainer.patch(path, {"gate": gate})
+    assert (frozen.status_code, frozen.json()["type"]) == (409, "/problems/frozen")
+    made(await firm.trainer.patch(path, {"go_live_on": in_days(30)}), 200)
+    assert (await firm.trainer.patch(path, {"go_live_on": "x"})).status_code == 422
+    assert (await firm.trainer.patch(path, {}, etag='"1"')).status_code == 412
+    assert (await firm.trainer.patch(path, {}, etag="")).status_code == 428
+    made(await firm.trainer.post(f"{path}/cancellation", {"reason": "No."}), 200)
+    ended = await firm.trainer.patch(path, {"go_live_on": in_days(30)})
+    assert ended.status_code == 409
+    assert len(await told(firm, "rollout.changed")) == 2
+
+
+async def test_a_paused_rollout_is_judged_anew_and_a_cancelled_one_is_over(firm: Firm):
+    taught = await published_curriculum(firm)
+    new = await in_training(firm, taught, min_pct=1)
+    path = f"/v1/rollouts/{new['id']}"
+    await completed(firm, taught, firm.learner)
+    made(await firm.trainer.post(f"{path}/readiness"), 200)
+    assert (await firm.trainer.post(f"{path}/pause")).status_code == 422
+    paused = made(await firm.trainer.post(f"{path}/pause", {"reason": "Holidays."}), 200)
+    assert (paused["state"], paused["paused_in"]) == ("paused", "training")
+    closed = await firm.manager.post(f"{path}/go-live")
+    assert closed.status_code == 409
+    assert closed.json()["allowed"] == ["cancel", "resume"]
+    resumed = made(await firm.trainer.post(f"{path}/resumption"), 200)
+    assert (resumed["state"], resumed["reason"]) == ("training", None)
+    why = {"reason": "The supplier is gone."}
+    cancelled = made(await firm.trainer.post(f"{path}/cancellation", why), 200)
+    assert (cancelled["state"], cancelled["reason"]) == ("cancelled", why["reason"])
+    for move in ("planning", "training", "readiness", "go-live", "adoption", "resumption"):
+        over = await firm.manager.post(f"{path}/{move}")
+        assert over.status_code in (403, 409)
+        assert (await firm.trainer.post(f"{path}/{move}")).status_code in (403, 409)
+
+
+async def test_the_owner_of_the_tool_and_trainers_plan_the_owner_and_managers_decide(firm: Firm):
+    taught = await published_curriculum(firm)
+    owned = await tool(firm, owner_id=str(firm.seller.id))
+    given = {
+        "tool_id": owned["id"],
+        "team_ids": [str(firm.team_id)],
+        "go_live_on": in_days(9),
+        "gate": {"min_pct": 0, "requires": {"curricula": [taught["id"]]}},
+    }
+    for person in (firm.learner, firm.lead, firm.manager, firm.admin):
+        assert (await person.post("/v1/rollouts", given)).status_code == 403
+    new = made(await firm.seller.post("/v1/rollouts", given))
+    path = f"/v1/rollouts/{new['id']}"
+    why = {"reason": "Because."}
+    for person in (firm.learner, firm.manager):
+        for move, body in (
+            ("planning", None),
+            ("training", None),
+            ("readiness", None),
+            ("pause", why),
+            ("resumption", None),
+            ("cancellation", why),
+        ):
+            assert (await person.post(f"{path}/{move}", body)).status_code == 403
+        assert (await person.patch(path, {"go_live_on": in_days(8)})).status_code == 403
+    for move in ("planning", "training"):
+        made(await firm.seller.post(f"{path}/{move}"), 200)
+    for person in (firm.learner, firm.trainer, firm.lead):
+        assert (await person.post(f"{path}/go-live")).status_code == 403
+        assert (await person.post(f"{path}/adoption")).status_code == 403
+    made(await firm.seller.post(f"{path}/go-live"), 200)
+
+
+async def test_a_rollout_to_nobody_does_not_go_live(firm: Firm):
+    team = made(await firm.admin.post("/v1/teams", {"name": "Empty"}))
+    new = await in_training(firm, await published_curriculum(firm), team_ids=[team["id"]])
+    closed = await firm.manager.post(f"/v1/rollouts/{new['id']}/go-live")
+    assert closed.status_code == 409
+    assert closed.json()["teams"] == []
+
+
+async def test_of_two_who_go_live_at_once_one_does(firm: Firm):
+    taught = await published_curriculum(firm)
+    new = await in_training(firm, taught, min_pct=1)
+    await completed(firm, taught, firm.learner)
+    path = f"/v1/rollouts/{new['id']}/go-live"
+    answers = await asyncio.gather(*(firm.manager.post(path) for _ in range(4)))
+    assert sorted(a.status_code for a in answers) == [200, 409, 409, 409]
+    assert len(await told(firm, "rollout.launched")) == 1
+
+
+async def test_rollouts_are_listed_by_tool_state_and_day(firm: Firm):
+    taught = await published_curriculum(firm)
+    late = await rollout(firm, taught, go_live_on="2190-05-01")
+    soon = await in_training(firm, taught, go_live_on="2190-02-01")
+    everything = made(await firm.learner.get("/v1/rollouts", sort="go_live_on"), 200)
+    assert [one["id"] for one in everything["items"]] == [soon["id"], late["id"]]
+    drafts = made(await firm.learner.get("/v1/rollouts", state="draft"), 200)
+    assert [one["id"] for one in drafts["items"]] == [late["id"]]
+    of_tool = made(await firm.learner.get("/v1/rollouts", tool_id=soon["tool_id"]), 200)
+    assert [one["id"] for one in of_tool["items"]] == [soon["id"]]
+
+
+async def test_a_tool_that_is_rolled_out_stays(firm: Firm):
+    new = await rollout(firm, await published_curriculum(firm))
+    assert (await firm.trainer.delete(f"/v1/tools/{new['tool_id']}")).status_code == 409
+
+
+async def test_another_organizations_rollout_is_not_there(firm: Firm, stranger: Person):
+    new = await in_training(firm, await published_curriculum(firm))
+    path = f"/v1/rollouts/{new['id']}"
+    assert (await stranger.get(path)).status_code == 404
+    assert (await stranger.get(f"{path}/readiness")).status_code == 404
+    assert (await stranger.patch(path, {"go_live_on": in_days(3)}, etag="*")).status_code == 404
+    for move in ("planning", "training", "readiness", "go-live", "adoption", "resumption"):
+        assert (await stranger.post(f"{path}/{move}")).status_code == 404
+    for move in ("pause", "cancellation"):
+        assert (await stranger.post(f"{path}/{move}", {"reason": "x"})).status_code == 404
+
+
+# --- readiness
+
+
+async def test_readiness_shows_its_denominator_and_everyone_left_out_with_the_reason(firm: Firm):
+    team_id, (anna, bo, cilje, dag, eva) = await sales(firm)
+    first, second = await published_curriculum(firm), await published_curriculum(firm)
+    new = await in_training(firm, first, second, team_ids=[team_id, str(firm.team_id)])
+    await completed(firm, first, anna, bo)
+    await completed(firm, second, anna)
+    resting = await assignment(firm, first, dag)
+    why = {"reason": "On parental leave."}
+    made(await firm.trainer.post(f"/v1/assignments/{resting['id']}/suspension", why), 200)
+    made(await firm.admin.patch(f"/v1/people/{eva.id}", {"active": False}), 200)
+    await firm.product.catch_up()
+    path = f"/v1/rollouts/{new['id']}/readiness"
+    seen = made(await firm.manager.get(path), 200)
+    assert Readiness.model_validate(seen)
+    assert (seen["of"], seen["trained"], seen["missing"], seen["left_out"]) == (9, 1, 8, 2)
+    assert (seen["may_go_live"], seen["teams_total"], seen["on"]) == (False, 2, in_days(0))
+    team = next(t for t in seen["teams"] if t["team_id"] == team_id)
+    assert (team["of"], team["trained"], team["need"], team["met"]) == (3, 1, 3, False)
+    assert team["missing"] == {
+        "total": 2,
+        "people": [
+            {"person_id": str(bo.id), "name": "Bo", "lacks": [second["id"]]},
+            {
+                "person_id": str(cilje.id),
+                "name": "Cilje",
+                "lacks": sorted([first["id"], second["id"]]),
+            },
+        ],
+    }
+    assert team["left_out"] == {
+        "total": 2,
+        "by_reason": {"inactive": 1, "suspended": 1},
+        "people": [
+            {"person_id": str(dag.id), "name": "Dag", "reason": "suspended"},
+            {"person_id": str(eva.id), "name": "Eva", "reason": "inactive"},
+        ],
+    }
+    short = made(await firm.manager.get(path, people=1, teams=1), 200)
+    assert short["teams_total"] == 2
+    assert [len(t["missing"]["people"]) for t in short["teams"]] == [1]
+    assert (await firm.manager.get(path, people=201)).status_code == 422
+    assert (await firm.manager.get(path, mood="good")).status_code == 422
+
+
+async def test_what_was_completed_counts_although_a_later_assignment_rests(firm: Firm):
+    taught = await published_curriculum(firm)
+    new = await in_training(firm, taught)
+    await completed(firm, taught, firm.learner)
+    again = await assignment(firm, taught)
+    why = {"reason": "Knows it."}
+    made(await firm.trainer.post(f"/v1/assignments/{again['id']}/suspension", why), 200)
+    seen = made(await firm.manager.get(f"/v1/rollouts/{new['id']}/readiness"), 200)
+    assert (seen["of"], seen["trained"], seen["left_out"]) == (6, 1, 0)
+
+
+async def test_a_lead_sees_names_of_the_own_team_figures_of_others_and_a_learner_nothing(
+    firm: Firm,
+):
+    team_id, people = await sales(firm, 2)
+    taught = await published_curriculum(firm)
+    owned = await tool(firm, owner_id=str(firm.seller.id))
+    new = await in_training(
+        firm, taught, team_ids=[team_id, str(firm.team_id)], tool_id=owned["id"]
+    )
+    path = f"/v1/rollouts/{new['id']}/readiness"
+    for person in (firm.trainer, firm.manager, firm.admin, firm.seller):
+        seen = made(await person.get(path), 200)
+        assert [len(t["missing"]["people"]) for t in seen["teams"]] == [6, 2]
+    for person in (firm.learner, firm.lead, people[0]):
+        assert (await person.get(path)).status_code == 403
+    made(await firm.admin.patch(f"/v1/teams/{team_id}", {"lead_id": str(people[0].id)}), 200)
+    led = {"manager_id": str(firm.lead.id)}
+    made(await firm.admin.patch(f"/v1/people/{firm.learner.id}", led), 200)
+    await firm.product.catch_up()
+    for person, named in ((people[0], [0, 2]), (firm.lead, [6, 0])):
+        seen = made(await person.get(path), 200)
+        assert [len(t["missing"]["people"]) for t in seen["teams"]] == named
+        assert [t["missing"]["total"] for t in seen["teams"]] == [6, 2]
+
+
+async def test_a_rollout_that_is_not_there_has_no_readiness(firm: Firm):
+    assert (await firm.trainer.get(f"/v1/rollouts/{firm.learner.id}/readiness")).status_code == 404
