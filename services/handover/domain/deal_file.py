@@ -22,7 +22,7 @@ from services.handover.domain.deal_cell import NAME_CHARACTERS, Refused
 
 T = TypeVar("T")
 # Of a file that is read as it is imported.
-MAX_DEALS = 200_000
+MAX_DEALS = 50_000
 _NOT_STORABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
 

@@ -377,6 +377,11 @@ def _texts(values: Iterable[str]) -> Any:
     return literal(sorted(set(values)), ARRAY(Text))
 
 
+def _joined(values: Iterable[str]) -> Any:
+    """To look up in: ANY would go through all of them for each customer."""
+    return select(func.unnest(_texts(values)))
+
+
 class _Customers:
     """The customers of a file: known by the CRM's id, else by name, else new."""
 
@@ -400,9 +405,10 @@ class _Customers:
                 columns.organization_id == organization_of(session),
                 or_(
                     (columns.source == deals[0].source)
-                    & (columns.external_id == any_(_texts(id for id in ids if id is not None))),
-                    func.lower(columns.name)
-                    == any_(_texts(deal.customer_name.lower() for deal in deals)),
+                    & columns.external_id.in_(_joined(id for id in ids if id is not None)),
+                    func.lower(columns.name).in_(
+                        _joined(deal.customer_name.lower() for deal in deals)
+                    ),
                 ),
             )
             .order_by(columns.id)
