@@ -19,6 +19,7 @@ from services.onboarding.api import (
     courses,
     curricula,
     overrides,
+    question_banks,
     readiness,
     rollouts,
     session_posts,
@@ -50,6 +51,8 @@ SERVICE = Service(
         rollouts.router,
         overrides.router,
         readiness.router,
+        question_banks.router,
+        question_banks.files,
     ],
     follows=FOLLOWS,
     confidential=dict.fromkeys(

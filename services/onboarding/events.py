@@ -14,6 +14,7 @@ from services.onboarding.domain.certification_policy import CertificationPolicy
 from services.onboarding.domain.course import Course, CourseVersion
 from services.onboarding.domain.curriculum import Curriculum, CurriculumVersion
 from services.onboarding.domain.override import Override
+from services.onboarding.domain.question import Question, QuestionBank
 from services.onboarding.domain.rollout import Rollout
 from services.onboarding.domain.tool import Tool
 from services.onboarding.domain.topic_session import SessionPost, TopicSession
@@ -453,4 +454,50 @@ def override_moved(verb: str, override: Override, before: Changes, after: Change
         },
         before=before,
         after=after,
+    )
+
+
+def question_bank_created(bank: QuestionBank) -> Event:
+    """A question bank was begun."""
+    return Event(
+        "question-bank.created",
+        f"question-banks/{bank.id}",
+        after={"key": bank.key, "title": bank.title},
+    )
+
+
+def question_bank_changed(bank: QuestionBank, before: Changes, after: Changes) -> Event:
+    """A question bank got another title or description, or is about something else."""
+    return Event("question-bank.changed", f"question-banks/{bank.id}", before=before, after=after)
+
+
+# Questions hold the right answers, and events are read by everybody: they tell which question, never what it says.
+def _of_bank(question: Question) -> dict[str, Any]:
+    return {
+        "question_bank_id": question.question_bank_id,
+        "question_id": question.id,
+        "kind": question.kind,
+    }
+
+
+def question_created(question: Question) -> Event:
+    """A question came into a bank, by hand or from a file."""
+    return Event(
+        "question.created", f"question-banks/{question.question_bank_id}", _of_bank(question)
+    )
+
+
+def question_changed(question: Question, fields: list[str]) -> Event:
+    """A question of a bank was changed, in the fields that are named."""
+    return Event(
+        "question.changed",
+        f"question-banks/{question.question_bank_id}",
+        {**_of_bank(question), "fields": fields},
+    )
+
+
+def question_removed(question: Question) -> Event:
+    """A question was taken out of its bank."""
+    return Event(
+        "question.removed", f"question-banks/{question.question_bank_id}", _of_bank(question)
     )

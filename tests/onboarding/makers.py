@@ -203,3 +203,35 @@ async def completed(firm: Firm, curriculum: dict[str, Any], *people: Person) -> 
         for course_set_ in given["sets"]:
             for item in course_set_["items"]:
                 made(await person.post(completion_path(given, item)), 200)
+
+
+async def question_bank(firm: Firm, *questions: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    """A question bank, with the questions that are given."""
+    given = {"key": a_key("bank"), "title": "The till and the customer", **fields}
+    bank = made(await firm.trainer.post("/v1/question-banks", given))
+    for one in questions:
+        await bank_question(firm, bank, one)
+    return bank
+
+
+async def bank_question(
+    firm: Firm, bank: dict[str, Any], given: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """A question in a bank: the one that is given, or whether something is true."""
+    path = f"/v1/question-banks/{bank['id']}/questions"
+    return made(await firm.trainer.post(path, given or true_or_false()))
+
+
+def true_or_false(text: str = "The customer comes first.", answer: bool = True) -> dict[str, Any]:
+    return {"kind": "true_false", "text": {"text": text}, "content": {"answer": answer}}
+
+
+async def gift(person: Person, bank: dict[str, Any], text: str | bytes, **params: Any) -> Any:
+    """The answer to a GIFT file that is imported into a bank."""
+    content = text.encode() if isinstance(text, str) else text
+    return await person.upload(
+        "/v1/imports/gift",
+        {"file": ("questions.gift", content, "text/plain")},
+        question_bank_id=bank["id"],
+        **params,
+    )
