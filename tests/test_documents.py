@@ -109,6 +109,16 @@ BY_STATEMENT = {
             "It was assigned once more: a further source, an earlier due date or start",
             "assignment_id, person_id, curriculum_id, due_on",
         ),
+        Told(
+            "assignment.excepted",
+            "A rule could not assign a person of its audience",
+            "rule_id, person_id, curriculum_id, reason",
+        ),
+        Told(
+            "assignment.cleared",
+            "A person whom a rule could not assign waits for it no more: assigned, or gone",
+            "rule_id, person_id, curriculum_id, reason",
+        ),
     ]
 }
 VERBS = re.compile(r": ([a-z-]+\.[a-z-]+(?:, \.[a-z-]+)*)\.$")

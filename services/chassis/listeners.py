@@ -71,6 +71,12 @@ class HeardEvent:
 
 
 Listener = Callable[[AsyncSession, HeardEvent], Awaitable[None]]
+Afterwards = Callable[[AsyncSession], Awaitable[None]]
+
+
+def once_at_the_end(session: AsyncSession, what: Afterwards) -> None:
+    """Have `what` run once, after every event of the session was applied: for what is done to many in one go."""
+    session.info.setdefault("at_the_end", {})[what] = None
 
 
 class FeedFollower:
@@ -144,6 +150,9 @@ class FeedFollower:
                 async with session_on(connection, driver, organization_id) as session:
                     for event in events:
                         await self._apply(session, event)
+                    for what in session.info.pop("at_the_end", ()):
+                        await what(session)
+                        await flush(session)
             if batch:
                 await driver.execute(
                     "INSERT INTO followed_feed (source, after, applied_at) VALUES ($1, $2, now()) "

@@ -11,8 +11,10 @@ from services.chassis.settings import Settings
 from services.chassis.web import Service, create_app
 from services.onboarding.api import (
     assigning,
+    assignment_rules,
     assignments,
     attendance,
+    audiences,
     bookings,
     certificates,
     certification_policies,
@@ -39,6 +41,9 @@ SERVICE = Service(
         tools.router,
         courses.router,
         curricula.router,
+        audiences.router,
+        # Before the assignments: `exceptions` is no assignment's id.
+        assignment_rules.router,
         assigning.router,
         assignments.router,
         training.router,

@@ -1,6 +1,8 @@
 """The facts that the onboarding service publishes. Each function says when, its name and fields say what.
 
-Assigning writes `assignment.created` and `assignment.changed` set-based (domain/assigning.py), with the same data as here.
+Assigning writes `assignment.created` and `assignment.changed` set-based (domain/assigning.py), with the same data as here;
+what follows from an audience, too (domain/following.py): beside those, `assignment.excepted` when a rule cannot assign
+somebody, with the reason, and `assignment.cleared` when that is over.
 """
 
 from collections.abc import Mapping
@@ -8,11 +10,14 @@ from typing import Any
 
 from services.chassis.events import Event
 from services.onboarding.domain.assignment import Assignment, ItemCompletion
+from services.onboarding.domain.assignment_rule import AssignmentRule
+from services.onboarding.domain.audience import Audience, Flow
 from services.onboarding.domain.booking import Booking, Seat
 from services.onboarding.domain.certificate import Certificate
 from services.onboarding.domain.certification_policy import CertificationPolicy
 from services.onboarding.domain.course import Course, CourseVersion
 from services.onboarding.domain.curriculum import Curriculum, CurriculumVersion
+from services.onboarding.domain.following import Applied
 from services.onboarding.domain.override import Override
 from services.onboarding.domain.question import Question, QuestionBank
 from services.onboarding.domain.rollout import Rollout
@@ -501,3 +506,68 @@ def question_removed(question: Question) -> Event:
     return Event(
         "question.removed", f"question-banks/{question.question_bank_id}", _of_bank(question)
     )
+
+
+def audience_created(audience: Audience, flow: Flow) -> Event:
+    """Somebody described an audience; `joined` says how many are in it."""
+    return Event(
+        "audience.created",
+        f"audiences/{audience.id}",
+        {"joined": flow.joined},
+        after={"name": audience.name, "mode": audience.mode, "rule": audience.rule},
+    )
+
+
+def audience_changed(audience: Audience, before: Changes, after: Changes) -> Event:
+    """An audience got another name, mode or rule."""
+    return Event("audience.changed", f"audiences/{audience.id}", before=before, after=after)
+
+
+def audience_refreshed(audience: Audience, flow: Flow) -> Event:
+    """People joined or left an audience."""
+    return Event(
+        "audience.refreshed",
+        f"audiences/{audience.id}",
+        {"joined": flow.joined, "left": flow.left},
+    )
+
+
+def audience_deleted(audience: Audience) -> Event:
+    """An audience is no more; no rule was about it."""
+    return Event("audience.deleted", f"audiences/{audience.id}", before={"name": audience.name})
+
+
+def assignment_rule_created(rule: AssignmentRule) -> Event:
+    """Somebody made a rule who learns what."""
+    return Event(
+        "assignment-rule.created",
+        f"assignment-rules/{rule.id}",
+        after={
+            "name": rule.name,
+            "audience_id": rule.audience_id,
+            "curriculum_id": rule.curriculum_id,
+            "due_kind": rule.due_kind,
+            "on_leave": rule.on_leave,
+        },
+    )
+
+
+def assignment_rule_changed(rule: AssignmentRule, before: Changes, after: Changes) -> Event:
+    """A rule got another name, due policy, or way to treat those who leave."""
+    return Event(
+        "assignment-rule.changed", f"assignment-rules/{rule.id}", before=before, after=after
+    )
+
+
+def assignment_rule_activated(rule: AssignmentRule, applied: Applied) -> Event:
+    """A rule assigns from now on; with how many it assigned at once, had it already, and could not be assigned."""
+    return Event(
+        "assignment-rule.activated",
+        f"assignment-rules/{rule.id}",
+        {"created": applied.created, "joined": applied.joined, "excepted": applied.excepted},
+    )
+
+
+def assignment_rule_deactivated(rule: AssignmentRule) -> Event:
+    """A rule assigns nobody any more."""
+    return Event("assignment-rule.deactivated", f"assignment-rules/{rule.id}")

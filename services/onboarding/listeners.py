@@ -1,52 +1,42 @@
 """The facts of other services that onboarding reacts to."""
 
+from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.chassis.events import changes, record, store_recorded
-from services.chassis.listeners import HeardEvent
-from services.onboarding import events
-from services.onboarding.domain.assignment import Assignment, State, Suspension
+from services.chassis.listeners import HeardEvent, once_at_the_end
+from services.onboarding.domain.audience_upkeep import follow_people
 from services.onboarding.domain.base import directory
+from services.onboarding.domain.following import INACTIVE
 from services.onboarding.domain.seats import release_seats
-
-_a = Assignment.__table__.c  # type: ignore[attr-defined]
-_REASON = "Not active any more."
 
 
 async def keep_person(session: AsyncSession, event: HeardEvent) -> None:
-    """Keep the copy of a person. Whoever left rests from learning and gives up their seats; whoever is back goes on."""
-    await directory.listeners["person.changed"](session, event)
-    told = event.data["person"]
-    left = not told["active"]
-    if left:
+    """Keep the copy of a person, and have what they learn follow; whoever left gives up their seats.
+
+    What follows is done at the end: thousands may be told of in one go.
+    """
+    await directory.listeners[event.type](session, event)
+    person = event.data["person"]
+    if not person["active"]:
         # Before the assignments are locked: whoever takes attendance locks in this order, too.
-        await release_seats(session, UUID(told["id"]), _REASON, event.time)
-    found = await session.scalars(
-        select(Assignment)
-        .where(
-            _a.organization_id == event.organization_id,
-            _a.person_id == UUID(told["id"]),
-            _a.state.in_([State.scheduled, State.assigned, State.in_progress])
-            if left
-            else (_a.state == State.suspended) & (_a.suspension == Suspension.inactive),
-        )
-        .order_by(_a.id)
-        .with_for_update()
-    )
-    for assignment in found:
-        today = event.time.date()
-        if left:
-            assignment.suspend(today, _REASON, Suspension.inactive)
-            verb = "suspended"
-        else:
-            assignment.resume(today, None)
-            verb = "resumed"
-        record(session, events.assignment_moved(verb, assignment, *changes(assignment)))
-    await session.flush()
-    await store_recorded(session, None, None)
+        await release_seats(session, UUID(person["id"]), INACTIVE, event.time)
+    told: dict[UUID, datetime] = session.info.setdefault("people_told_of", {})
+    told[UUID(person["id"])] = event.time
+    once_at_the_end(session, _follow)
 
 
-FOLLOWS = {"gateway": {**directory.listeners, "person.changed": keep_person}}
+async def _follow(session: AsyncSession) -> None:
+    """Whoever left rests from learning, whoever is back goes on, and audiences take in or let go whoever changed."""
+    told: dict[UUID, datetime] = session.info.pop("people_told_of")
+    await follow_people(session, sorted(told), max(told.values()))
+
+
+FOLLOWS = {
+    "gateway": {
+        **directory.listeners,
+        "person.created": keep_person,
+        "person.changed": keep_person,
+    }
+}

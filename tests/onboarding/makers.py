@@ -85,6 +85,24 @@ async def assignment(
     return made(await firm.trainer.post("/v1/assignments", given))
 
 
+async def audience(firm: Firm, rule: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    """An audience by a rule."""
+    return made(await firm.trainer.post("/v1/audiences", {"name": "Those", "rule": rule, **fields}))
+
+
+async def assignment_rule(
+    firm: Firm, audience: dict[str, Any], curriculum: dict[str, Any], **fields: Any
+) -> dict[str, Any]:
+    """A rule that assigns the curriculum to the audience, active unless it is said otherwise."""
+    given = {
+        "name": "They learn it",
+        "audience_id": audience["id"],
+        "curriculum_id": curriculum["id"],
+        **fields,
+    }
+    return made(await firm.trainer.post("/v1/assignment-rules", given))
+
+
 def completion_path(assignment: dict[str, Any], item: dict[str, Any] | str) -> str:
     key = item if isinstance(item, str) else item["key"]
     return f"/v1/assignments/{assignment['id']}/items/{key}/completion"

@@ -93,6 +93,12 @@ async def _fill_onboarding(everything: Filled) -> str:
     override = await onboarding.override(firm.trainer, rollout)
     everything.have(rollout_id=rollout["id"], override_id=override["id"])
     everything.have(rollout_id=(await onboarding.rollout(firm, curriculum))["id"])
+    audience = await onboarding.audience(firm, {"person": [str(firm.learner.id)]})
+    rule = await onboarding.assignment_rule(firm, audience, curriculum)
+    unused = await onboarding.audience(firm, {"job_role": ["nobody's"]})
+    idle = await onboarding.assignment_rule(firm, audience, curriculum, active=False)
+    everything.have(audience_id=audience["id"], assignment_rule_id=rule["id"])
+    everything.have(audience_id=unused["id"], assignment_rule_id=idle["id"])
     return competence
 
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import orjson
 from fastapi import Query, Request
-from pydantic import BaseModel, Field, StrictInt
+from pydantic import BaseModel, Field
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
@@ -28,62 +28,31 @@ from services.chassis.web import (
     language_of,
 )
 from services.onboarding.api.assignments import AssignmentDetail, detail_of
+from services.onboarding.api.due_policies import DuePolicy, due_of
 from services.onboarding.domain.address_list import emails_in
 from services.onboarding.domain.assigning import (
     REASONS,
     Assigning,
-    Due,
     Wanted,
     assign,
+)
+from services.onboarding.domain.base import directory
+from services.onboarding.domain.named_people import (
     people_by_email,
     people_by_id,
+    people_of_audience,
     people_of_team,
 )
-from services.onboarding.domain.assignment import DueKind
-from services.onboarding.domain.base import directory
 
 router = concept("assignments")
 
-Days = Annotated[StrictInt, Field(ge=0, le=3650, examples=[30])]
 MANY = 20_000
-
-
-class FixedDue(Body):
-    """Due on a day."""
-
-    kind: Literal[DueKind.fixed]
-    on: Day
-
-
-class DueAfterAssignment(Body):
-    """Due so many days after the assignment starts."""
-
-    kind: Literal[DueKind.after_assignment]
-    days: Days
-
-
-class DueAfterHire(Body):
-    """Due so many days after the person was hired."""
-
-    kind: Literal[DueKind.after_hire]
-    days: Days
-
-
-DuePolicy = Annotated[FixedDue | DueAfterAssignment | DueAfterHire, Field(discriminator="kind")]
 
 
 class _Assigned(Body):
     curriculum_id: UUID
     due: DuePolicy | None = None
     starts_on: Day | None = Field(None, description="A day to come: scheduled until then.")
-
-    def due_policy(self) -> Due | None:
-        """The due policy as the domain knows it."""
-        if self.due is None:
-            return None
-        if isinstance(self.due, FixedDue):
-            return Due(self.due.kind, on=self.due.on)
-        return Due(self.due.kind, days=self.due.days)
 
 
 class NewAssignment(_Assigned):
@@ -98,6 +67,9 @@ class BulkAssignment(_Assigned):
     person_id: UUID | None = None
     person_ids: list[UUID] | None = Field(None, max_length=MANY)
     team_id: UUID | None = Field(None, description="Its active people.")
+    audience_id: UUID | None = Field(
+        None, description="Its active members. Only rows that failed are listed, 1,000 at most."
+    )
     emails: list[Line] | None = Field(None, max_length=MANY)
     csv: str | None = Field(
         None,
@@ -182,7 +154,8 @@ async def create_assignment(
     caller.require(Role.trainer, Role.manager)
     reader = reader_of(session)
     version_id, _ = await _current_version(reader, body.curriculum_id)
-    assigning = Assigning(body.curriculum_id, version_id, body.due_policy(), body.starts_on)
+    due = await due_of(reader, body.due)
+    assigning = Assigning(body.curriculum_id, version_id, due, body.starts_on)
     assigning.check_sound(now.date())
     await directory.require_people(
         session, runtime.followers["gateway"], {"/person_id": body.person_id}
@@ -223,12 +196,13 @@ async def assign_in_bulk(
     session: SessionDep,
     dry_run: Annotated[bool, Query(description="Tell what it would come to.")] = False,
 ) -> Response:
-    """Trainers and managers: people, a team, or a CSV of addresses; all of it at once, with a result for every row."""
+    """Trainers and managers: people, a team, an audience, or a CSV of addresses; all of it at once, with a result for every row."""
     caller.require(Role.trainer, Role.manager)
     reader = reader_of(session)
     language = language_of(request)
     version_id, number = await _current_version(reader, body.curriculum_id)
-    assigning = Assigning(body.curriculum_id, version_id, body.due_policy(), body.starts_on)
+    due = await due_of(reader, body.due)
+    assigning = Assigning(body.curriculum_id, version_id, due, body.starts_on)
     assigning.check_sound(now.date())
     outcome = await assign(
         reader,
@@ -239,6 +213,7 @@ async def assign_in_bulk(
         request_id=REQUEST_ID.get(),
         now=now,
         dry_run=dry_run,
+        only_failed=body.audience_id is not None,
     )
     counts = {
         "curriculum_version": number,
@@ -253,7 +228,7 @@ async def assign_in_bulk(
 
 # --- who is meant ---------------------------------------------------------------------------------
 
-_KINDS = ("person_id", "person_ids", "team_id", "emails", "csv")
+_KINDS = ("person_id", "person_ids", "team_id", "audience_id", "emails", "csv")
 
 
 async def _wanted(
@@ -270,6 +245,8 @@ async def _wanted(
     reader = reader_of(session)
     if body.team_id is not None:
         return await _wanted_team(reader, runtime, body.team_id)
+    if body.audience_id is not None:
+        return await _wanted_audience(reader, body.audience_id)
     if body.csv is not None or body.emails is not None:
         return await _wanted_addresses(reader, runtime, body, language)
     ids = body.person_ids if body.person_ids is not None else [_given(body.person_id)]
@@ -283,7 +260,7 @@ async def _wanted(
     seen: set[UUID] = set()
     for id, known in zip(ids, found_ids, strict=True):
         if id in seen:
-            wanted.add(known, result="unchanged", detail=twice)
+            wanted.add(known, result="failed", detail=twice)
         elif known is None:
             wanted.add(id, result="failed", detail=unknown)
         else:
@@ -306,6 +283,19 @@ async def _wanted_team(reader: Reader, runtime: Runtime, team_id: UUID) -> Wante
         raise Invalid(
             "The team is not known.",
             errors=[FieldError("/team_id", "There is no such team.")],
+        )
+    wanted = Wanted()
+    for id in people:
+        wanted.add(id)
+    return wanted
+
+
+async def _wanted_audience(reader: Reader, audience_id: UUID) -> Wanted:
+    people = await people_of_audience(reader, audience_id)
+    if people is None:
+        raise Invalid(
+            "The audience is not known.",
+            errors=[FieldError("/audience_id", "There is no such audience.")],
         )
     wanted = Wanted()
     for id in people:
@@ -347,7 +337,7 @@ async def _wanted_addresses(
             continue
         if address in first:
             detail = _text(language, _twice(first[address]))
-            wanted.add(id, email=email, line=line, result="unchanged", detail=detail)
+            wanted.add(id, email=email, line=line, result="failed", detail=detail)
             continue
         first[address] = line
         if id is None:

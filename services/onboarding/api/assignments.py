@@ -61,10 +61,12 @@ router = concept("assignments")
 
 
 class SourceOut(BaseModel):
-    """Who wanted it."""
+    """Who wanted it: a person, or a rule, which holds until the learner leaves its audience."""
 
     kind: str
-    person_id: UUID | None
+    person_id: UUID | None = None
+    rule_id: UUID | None = None
+    held: bool | None = None
     at: Moment
 
 

@@ -25,7 +25,10 @@ from services.onboarding.domain.assignment import DueKind
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """How the due date is worked out: `on` a day, or `days` after the assignment starts or the person was hired."""
+    """How the due date is worked out: `on` a day, or `days` after the assignment starts or the person was hired.
+
+    Before go-live, `on` is the day already counted back by `days` working days; None where nobody ever works.
+    """
 
     kind: DueKind
     on: date | None = None
@@ -34,7 +37,7 @@ class Due:
     def common_date(self, starts: date) -> date | None:
         """The date, where it is the same for everybody; None where it hangs on the person."""
         match self.kind:
-            case DueKind.fixed:
+            case DueKind.fixed | DueKind.before_go_live:
                 return self.on
             case DueKind.after_assignment:
                 return starts + timedelta(days=self.days or 0)
@@ -109,6 +112,7 @@ REASONS: Mapping[str, FieldError] = {
     "moved": FieldError("", "Has it already: its dates are earlier now."),
     "not_active": FieldError("", "This person is not active."),
     "no_hire_date": FieldError("", "No hire date is known, so no due date can be worked out."),
+    "no_working_days": FieldError("", "The organization has no working days to count back by."),
     "due_before_start": FieldError("", "It would be due before it starts."),
 }
 
@@ -133,23 +137,32 @@ WITH wanted AS (
     SELECT d.*, CASE
         WHEN d.result IS NOT NULL THEN 'reported'
         WHEN NOT d.active THEN 'not_active'
+        WHEN d.due_on IS NULL AND CAST(:due_kind AS text) = 'before_go_live' THEN 'no_working_days'
         WHEN d.due_on IS NULL AND CAST(:due_kind AS text) IS NOT NULL THEN 'no_hire_date'
         WHEN d.due_on < CAST(:starts_on AS date) THEN 'due_before_start'
     END AS reason
     FROM dated AS d
 )"""
 
+# Where an assignment that rested goes on (Assignment.resume).
+RESUMED_STATE = """CASE
+    WHEN a.items_done > 0 THEN 'in_progress'
+    WHEN a.starts_on > CAST(:today AS date) THEN 'scheduled'
+    ELSE 'assigned'
+END"""
+
 _CHANGES = """
     NOT a.sources @> CAST(:source_key AS jsonb)
     OR excluded.due_on < a.due_on
     OR (a.due_on IS NULL AND excluded.due_on IS NOT NULL)
     OR excluded.starts_on < a.starts_on
-    OR (a.starts_on IS NOT NULL AND excluded.starts_on IS NULL)"""
+    OR (a.starts_on IS NOT NULL AND excluded.starts_on IS NULL)
+    OR a.suspension = 'left_audience'"""
 
 # In the order of the people, so that two who assign to the same ones at once wait for one another and do not lock up.
 # uuidv7() of PostgreSQL costs 11 µs a piece, a fifth of the whole: ids are made in Python, and the event of a creation, of
 # which there is one for each assignment, bears the assignment's own.
-_ASSIGNED = """
+ASSIGNED = """
 , touched AS (
     INSERT INTO assignment AS a (
         organization_id, id, person_id, curriculum_id, curriculum_version_id, state, starts_on,
@@ -158,7 +171,8 @@ _ASSIGNED = """
     SELECT
         CAST(:organization_id AS uuid), id, person_id, CAST(:curriculum_id AS uuid),
         CAST(:curriculum_version_id AS uuid), CAST(:state AS text), CAST(:starts_on AS date),
-        due_on, CAST(:due_kind AS text), CAST(:due_days AS int), CAST(:sources AS jsonb),
+        due_on, CASE WHEN due_on IS NOT NULL THEN CAST(:due_kind AS text) END,
+        CASE WHEN due_on IS NOT NULL THEN CAST(:due_days AS int) END, CAST(:sources AS jsonb),
         coalesce(completed.cycle, 0) + 1
     FROM judged
     LEFT JOIN (
@@ -171,7 +185,7 @@ _ASSIGNED = """
     ORDER BY person_id
 """
 
-_MERGED = """
+MERGED = """
     ON CONFLICT (organization_id, person_id, curriculum_id)
         WHERE state IN ('scheduled', 'assigned', 'in_progress', 'suspended')
     DO UPDATE SET
@@ -194,28 +208,37 @@ _MERGED = """
         END,
         state = CASE
             WHEN a.state = 'scheduled' AND excluded.state = 'assigned' THEN 'assigned'
+            WHEN a.suspension = 'left_audience' THEN RESUMED
             ELSE a.state
         END,
+        suspension = CASE WHEN a.suspension <> 'left_audience' THEN a.suspension END,
+        reason = CASE WHEN a.suspension = 'left_audience' THEN NULL ELSE a.reason END,
         version = a.version + CASE WHEN CHANGED THEN 1 ELSE 0 END,
         updated_at = CASE WHEN CHANGED THEN now() ELSE a.updated_at END
     RETURNING
         new.id, new.person_id, new.due_on, old.id IS NULL AS created,
         old.version IS DISTINCT FROM new.version AS changed,
-        old.sources IS DISTINCT FROM new.sources AS joined
-""".replace("CHANGED", _CHANGES)  # nosec B608  # both are ours, written above
+        old.sources IS DISTINCT FROM new.sources AS joined,
+        coalesce(old.suspension = 'left_audience', false) AS resumed
+""".replace("CHANGED", _CHANGES).replace("RESUMED", RESUMED_STATE)  # nosec B608  # ours, all three
 
-_NEW = """
-    RETURNING id, person_id, due_on, true AS created, true AS changed, false AS joined
+NEW = """
+    RETURNING id, person_id, due_on, true AS created, true AS changed, false AS joined,
+        false AS resumed
 """
 
-_EVENTS = """
+EVENTS = """
 ), told AS (
     INSERT INTO event (
         organization_id, event_id, type, subject, actor_id, actor_name, request_id, data
     )
     SELECT
         CAST(:organization_id AS uuid), CASE WHEN created THEN id ELSE uuidv7() END,
-        CASE WHEN created THEN 'assignment.created' ELSE 'assignment.changed' END,
+        CASE
+            WHEN created THEN 'assignment.created'
+            WHEN resumed THEN 'assignment.resumed'
+            ELSE 'assignment.changed'
+        END,
         'assignments/' || id, CAST(:actor_id AS uuid), CAST(:actor_name AS text),
         CAST(:request_id AS text),
         jsonb_object(
@@ -259,6 +282,7 @@ _TOLD = """
             WHEN NOT t.created THEN CAST(:open_already AS text)
             WHEN j.reason = 'not_active' THEN CAST(:not_active AS text)
             WHEN j.reason = 'no_hire_date' THEN CAST(:no_hire_date AS text)
+            WHEN j.reason = 'no_working_days' THEN CAST(:no_working_days AS text)
             WHEN j.reason = 'due_before_start' THEN CAST(:due_before_start AS text)
         END AS detail
     FROM judged AS j
@@ -268,14 +292,29 @@ SELECT
     count(*) FILTER (WHERE a.result = 'created'),
     count(*) FILTER (WHERE a.result = 'unchanged'),
     count(*) FILTER (WHERE a.result = 'failed'),
-    CAST(coalesce(json_agg(shown ORDER BY place), '[]') AS text)
+    CAST(coalesce(json_agg(shown ORDER BY place)LISTED, '[]') AS text)
 FROM answer AS a, LATERAL (
     SELECT a.line, a.email, a.person_id, a.name, a.result, a.assignment_id, a.due_on, a.detail
 ) AS shown"""
+_TOLD_ALL = _TOLD.replace("LISTED", "")
+# Of a hundred thousand, those that want attention.
+_TOLD_FAILED = _TOLD.replace(
+    "LISTED",
+    """ FILTER (WHERE a.place IN (
+        SELECT place FROM answer WHERE result = 'failed' ORDER BY place LIMIT 1000
+    ))""",
+)
 
-_ASSIGN = Statement(text(_WORKED_OUT + _ASSIGNED + _MERGED + _EVENTS + _TOLD))
-_ASSIGN_NEW = Statement(text(_WORKED_OUT + _ASSIGNED + _NEW + _EVENTS + _TOLD))
-_TRY = Statement(text(_WORKED_OUT + _TRIED + _TOLD))
+
+def _statements(told: str) -> dict[str, Statement]:
+    return {
+        "merge": Statement(text(_WORKED_OUT + ASSIGNED + MERGED + EVENTS + told)),
+        "add": Statement(text(_WORKED_OUT + ASSIGNED + NEW + EVENTS + told)),
+        "try": Statement(text(_WORKED_OUT + _TRIED + told)),
+    }
+
+
+_STATEMENTS = {False: _statements(_TOLD_ALL), True: _statements(_TOLD_FAILED)}
 
 
 # Whoever merges may do so beside others; whoever inserts without looking is alone. Both until their transaction ends.
@@ -292,14 +331,14 @@ SELECT EXISTS (
 _MANY = 100
 
 
-async def _to_assign(reader: Reader, assigning: Assigning, wanted: Wanted) -> Statement:
-    """The statement that assigns, with the lock held that it needs."""
-    run, curriculum_id = reader.connection, assigning.curriculum_id
-    if len(wanted.people) >= _MANY and await run.fetchval(_ALONE, str(curriculum_id)):
-        given = reader.organization_id, curriculum_id, wanted.people
-        return _ASSIGN if await run.fetchval(_SOMEBODY_HAS_IT, *given) else _ASSIGN_NEW
+async def are_new_to(reader: Reader, curriculum_id: UUID, people: Sequence[UUID | None]) -> bool:
+    """Whether many are assigned what none of them has, with nobody beside; takes the lock that assigning needs."""
+    run = reader.connection
+    if len(people) >= _MANY and await run.fetchval(_ALONE, str(curriculum_id)):
+        given = reader.organization_id, curriculum_id, people
+        return not await run.fetchval(_SOMEBODY_HAS_IT, *given)
     await run.fetchval(_BESIDE_OTHERS, str(curriculum_id))
-    return _ASSIGN
+    return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,14 +361,24 @@ async def assign(
     request_id: str | None,
     now: datetime,
     dry_run: bool = False,
+    only_failed: bool = False,
 ) -> Outcome:
-    """Assign in one statement; with `dry_run` tell what it would come to. `reasons` holds the texts of `REASONS`."""
+    """Assign in one statement; with `dry_run` tell what it would come to. `reasons` holds the texts of `REASONS`.
+
+    With `only_failed`, the outcome's rows are those that failed, and 1,000 at most.
+    """
     today = now.date()
     due = assigning.due
     scheduled = assigning.is_scheduled(today)
     source = {"kind": "trainer", "person_id": str(caller.person_id)}
     starts = assigning.starts_on if assigning.starts_on and scheduled else today
-    statement = _TRY if dry_run else await _to_assign(reader, assigning, wanted)
+    if dry_run:
+        how = "try"
+    elif await are_new_to(reader, assigning.curriculum_id, wanted.people):
+        how = "add"
+    else:
+        how = "merge"
+    statement = _STATEMENTS[only_failed][how]
     values: dict[str, Any] = {
         "lines": wanted.lines,
         "emails": wanted.emails,
@@ -340,6 +389,7 @@ async def assign(
         "organization_id": reader.organization_id,
         "curriculum_id": assigning.curriculum_id,
         "curriculum_version_id": assigning.curriculum_version_id,
+        "today": today,
         "state": "scheduled" if scheduled else "assigned",
         "starts_on": assigning.starts_on if scheduled else None,
         "due_kind": None if due is None else due.kind.value,
@@ -355,40 +405,3 @@ async def assign(
     row = await reader.connection.fetchrow(statement.sql, *statement.arguments(values))
     assert row is not None
     return Outcome(*row)
-
-
-_BY_EMAIL = """
-SELECT array_agg(p.id ORDER BY w.place)
-FROM unnest($2::text[]) WITH ORDINALITY AS w(email, place)
-LEFT JOIN person AS p ON p.organization_id = $1 AND p.email = w.email
-"""
-_BY_ID = """
-SELECT array_agg(p.id ORDER BY w.place)
-FROM unnest($2::uuid[]) WITH ORDINALITY AS w(id, place)
-LEFT JOIN person AS p ON p.organization_id = $1 AND p.id = w.id
-"""
-_OF_TEAM = """
-SELECT array_agg(p.id ORDER BY p.name, p.id)
-FROM team AS t
-LEFT JOIN person AS p
-    ON p.organization_id = t.organization_id AND p.team_id = t.id AND p.active
-WHERE t.organization_id = $1 AND t.id = $2
-"""
-
-
-async def people_by_email(reader: Reader, emails: Sequence[str]) -> list[UUID | None]:
-    """Who has each address; None for nobody."""
-    found = await reader.connection.fetchval(_BY_EMAIL, reader.organization_id, list(emails))
-    return found or []
-
-
-async def people_by_id(reader: Reader, ids: Sequence[UUID]) -> list[UUID | None]:
-    """The ids that somebody has; None for the others."""
-    found = await reader.connection.fetchval(_BY_ID, reader.organization_id, list(ids))
-    return found or []
-
-
-async def people_of_team(reader: Reader, team_id: UUID) -> list[UUID] | None:
-    """The active people of a team, by name; None when there is no such team."""
-    found = await reader.connection.fetchval(_OF_TEAM, reader.organization_id, team_id)
-    return None if found is None else [id for id in found if id is not None]

@@ -82,13 +82,15 @@ class DueKind(StrEnum):
     fixed = "fixed"
     after_assignment = "after_assignment"
     after_hire = "after_hire"
+    before_go_live = "before_go_live"
 
 
 class Suspension(StrEnum):
-    """Why an assignment rests: somebody asked for it, or the person is not active."""
+    """Why an assignment rests: somebody asked for it, the person is not active, or left every audience that asks for it."""
 
     asked = "asked"
     inactive = "inactive"
+    left_audience = "left_audience"
 
 
 class Assignment(Row, table=True):
@@ -110,7 +112,7 @@ class Assignment(Row, table=True):
         Index("ix_assignment_curriculum", "organization_id", "curriculum_id", "id"),
         CheckConstraint("(due_on IS NULL) = (due_kind IS NULL)", name="due_with_basis"),
         CheckConstraint(
-            "(due_kind IN ('after_assignment', 'after_hire')) = (due_days IS NOT NULL)",
+            "(due_kind <> 'fixed') = (due_days IS NOT NULL)",
             name="due_days_with_basis",
         ),
         CheckConstraint("due_on >= starts_on", name="due_after_start"),

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.onboarding.domain.audience_upkeep import follow_calendar_due
 from services.onboarding.domain.certifying import open_renewals, tell_of_certificates
 from services.onboarding.domain.seats import lapse_offers
 
@@ -22,6 +23,7 @@ class Chore:
 
 
 CHORES: Sequence[Chore] = (
+    Chore("follow_calendar", follow_calendar_due),
     Chore("open_renewals", open_renewals),
     Chore("tell_of_certificates", tell_of_certificates),
     Chore("lapse_offers", lapse_offers),
