@@ -9,6 +9,7 @@ from sqlalchemy import URL
 
 from services.chassis.embedded import EmbeddedPostgres
 from services.chassis.keyring import make_pair
+from services.chassis.seal import Seal
 from services.chassis.settings import SERVICES, Settings, asyncpg_url
 
 
@@ -69,6 +70,7 @@ class Installation:
         made = [service for service in SERVICES if not self._key_of(service).exists()]
         for service in SERVICES:
             make_pair(self.settings.keys_folder, service)
+        Seal(self.settings.keys_folder).make()
         return Migrated(before, await self._revisions(), tuple(made))
 
     async def is_current(self) -> bool:

@@ -6,13 +6,13 @@ own private key and everybody's public ones. Missing pairs are made on first use
 
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from joserfc import jwt
 from joserfc.errors import JoseError
-from joserfc.jwk import OKPKey
+from joserfc.jwk import OKPKey, RSAKey
 
 from services.chassis.errors import Unauthenticated
 
@@ -66,19 +66,25 @@ class Keyring:
         return key
 
 
-def make_pair(folder: Path, service: str) -> None:
+def _ed25519() -> OKPKey:
+    return OKPKey.generate_key("Ed25519")
+
+
+def make_pair(
+    folder: Path, service: str, generate: Callable[[], OKPKey | RSAKey] = _ed25519
+) -> None:
     """Make the key pair of `service` in `folder` unless it is there."""
     private_file, public_file = folder / f"{service}.key", folder / f"{service}.pub"
     if private_file.exists() and public_file.exists():
         return
     folder.mkdir(parents=True, exist_ok=True)
-    key = OKPKey.generate_key("Ed25519")
+    key = generate()
     # Written aside and put into place whole: whoever is first wins, and nobody reads half a key.
     draft = _draft(folder, key.as_pem(private=True))
     try:
         os.link(draft, private_file)
     except FileExistsError:
-        key = OKPKey.import_key(private_file.read_bytes())
+        key = type(key).import_key(private_file.read_bytes())
     finally:
         draft.unlink()
     public_draft = _draft(folder, key.as_pem(private=False))

@@ -14,6 +14,7 @@ from services.chassis.errors import Unavailable
 from services.chassis.internal_token import Clock, TokenVerifier, issue_for
 from services.chassis.keyring import Keyring
 from services.chassis.listeners import FeedFollower, Listener
+from services.chassis.seal import Seal
 from services.chassis.settings import Settings
 
 # In one process: the services' apps by name. Apart: empty, and the settings know the addresses.
@@ -36,12 +37,14 @@ class Runtime:
     neighbours: Neighbours
     confidential: Mapping[str, frozenset[Role]] = field(default_factory=dict)
     verifier: TokenVerifier = field(init=False)
+    seal: Seal = field(init=False)
     followers: dict[str, FeedFollower] = field(default_factory=dict)
     exports: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_EXPORTS))
     _clients: dict[str, list[httpx.AsyncClient]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.verifier = TokenVerifier(self.keyring, self.service, self.clock)
+        self.seal = Seal(self.settings.keys_folder)
 
     def follow(self, feeds: Mapping[str, Mapping[str, Listener]]) -> None:
         """Prepare to follow the feeds of other services."""

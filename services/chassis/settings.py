@@ -93,6 +93,11 @@ class Settings(BaseSettings):
         AnyHttpUrl("http://127.0.0.1:8000"),
         description="Where the command line finds the gateway (for imports).",
     )
+    public_url: AnyHttpUrl | None = Field(
+        None,
+        description="Where outsiders reach the gateway: stands in certificates, which are verified there. "
+        "Default: STAFETT_URL.",
+    )
     api_key: SecretStr | None = Field(
         None, description="The API key with which the command line calls the gateway."
     )
@@ -106,6 +111,11 @@ class Settings(BaseSettings):
     def keys_folder(self) -> Path:
         """The folder of internal keys."""
         return self.keys_dir or self.data_dir / "keys"
+
+    @cached_property
+    def public_address(self) -> str:
+        """Where outsiders reach the gateway, without a slash at the end."""
+        return str(self.public_url or self.url).rstrip("/")
 
     def urls_of(self, service: str) -> list[str]:
         """The addresses at which `service` runs; empty when it was not told."""

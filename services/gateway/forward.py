@@ -22,7 +22,7 @@ from services.chassis.runtime import Runtime
 from services.chassis.telemetry import ERRORS, REQUEST_ID, Telemetry
 from services.gateway.domain.api_key import PREFIX
 from services.gateway.domain.credential import Credentials
-from services.gateway.routes import service_for
+from services.gateway.routes import PUBLIC, service_for
 from services.gateway.upstream import Replicas, Upstream, upstream_of
 
 log = structlog.get_logger(__name__)
@@ -100,7 +100,8 @@ class Front:
             raise NotFound("There is nothing at this address.")
         runtime: Runtime = self.own.state.runtime
         now = runtime.clock()
-        caller = await self._let_in(runtime, scope, now)
+        is_public = scope["path"].startswith(PUBLIC) and scope["method"] in _READING
+        caller = None if is_public else await self._let_in(runtime, scope, now)
         scope["stafett.route"] = service
         passed_on = {key: value for key, value in scope.items() if key in _PASSED_ON}
         passed_on["stafett.inside"] = True
@@ -127,14 +128,20 @@ class Front:
         return caller
 
     def _headers(
-        self, runtime: Runtime, scope: dict[str, Any], caller: Caller, service: str, now: datetime
+        self,
+        runtime: Runtime,
+        scope: dict[str, Any],
+        caller: Caller | None,
+        service: str,
+        now: datetime,
     ) -> list[tuple[bytes, bytes]]:
         headers = [
             (name, value)
             for name, value in scope["headers"]
             if name not in _DROPPED and not name.startswith(_IDENTITY)
         ]
-        headers.append((b"authorization", self._token(runtime, caller, service, now)))
+        if caller is not None:
+            headers.append((b"authorization", self._token(runtime, caller, service, now)))
         headers.append((b"x-request-id", (REQUEST_ID.get() or "").encode()))
         return headers
 

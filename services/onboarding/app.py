@@ -15,6 +15,7 @@ from services.onboarding.api import (
     assignments,
     attendance,
     audiences,
+    badges,
     bookings,
     certificates,
     certification_policies,
@@ -58,6 +59,7 @@ SERVICE = Service(
         readiness.router,
         question_banks.router,
         question_banks.files,
+        badges.router,
     ],
     follows=FOLLOWS,
     confidential=dict.fromkeys(

@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 from services.chassis.caller import Role
+from services.onboarding.domain.badge import code_of
 from tests.conftest import Firm, Person
 from tests.handover import makers as handover
 from tests.onboarding import makers as onboarding
@@ -81,6 +83,9 @@ async def _fill_onboarding(everything: Filled) -> str:
     onboarding.made(await firm.learner.post(onboarding.completion_path(assigned, item)), 200)
     certificates = onboarding.made(await firm.learner.get("/v1/certificates"), 200)["items"]
     everything.have(certificate_id=certificates[0]["id"])
+    code = code_of(firm.organization_id, UUID(certificates[0]["id"]))
+    keys = onboarding.made(await firm.learner.get("/v1/public/keys"), 200)["keys"]
+    everything.have(code=code, issuer_id=firm.organization_id, key_id=keys[0]["kid"])
     policy = await onboarding.policy(firm, competence=competence)
     everything.have(certification_policy_id=policy["id"])
     under_way = await onboarding.assignment(firm, curriculum, everything.everyone)

@@ -72,7 +72,10 @@ def _operations() -> Iterator[Operation]:
             yield Operation(described["operationId"], method.upper(), path, described)
 
 
-OPERATIONS = list(_operations())
+EVERYTHING = list(_operations())
+# What whoever knows the address may read says so in the document; all else asks who it is.
+PUBLIC = [operation for operation in EVERYTHING if operation.described.get("security") == []]
+OPERATIONS = [operation for operation in EVERYTHING if operation not in PUBLIC]
 
 
 def _example(operation: Operation, name: str) -> Any:
@@ -161,6 +164,21 @@ async def test_the_firm_itself_reads_everything_that_strangers_are_refused(
             if answer.status_code != 200:
                 refused[operation.name] = answer.text
     assert refused == {}
+
+
+async def test_only_what_is_meant_for_everybody_is_read_without_a_credential(
+    everything: Filled,
+) -> None:
+    assert {operation.path.rpartition("{")[0] or operation.path for operation in PUBLIC} == {
+        "/v1/public/certificates/",
+        "/v1/public/issuers/",
+        "/v1/public/keys",
+        "/v1/public/keys/",
+    }
+    for operation in PUBLIC:
+        assert operation.method == "GET"
+        answer = await ask(everything.everyone.client, operation.request(everything))
+        assert answer.status_code == 200, operation.name
 
 
 def without_credentials(everything: Filled, keys: dict[str, str]) -> dict[str, list[Any]]:

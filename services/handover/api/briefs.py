@@ -3,32 +3,24 @@
 import asyncio
 import hashlib
 import re
-import unicodedata
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
-from datetime import UTC, datetime, time
 from functools import cache
 from pathlib import Path
-from urllib.parse import quote
 from uuid import UUID
 
 import orjson
-import typst
 from fastapi import Request
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import Response
 
-from services.chassis.errors import NotAcceptable, Unavailable
+from services.chassis.forms import disposition, preferred
+from services.chassis.printing import pdf_of, print_in_turn
 from services.chassis.web import CallerDep, NowDep, RuntimeDep, concept, language_of
 from services.handover.domain.brief import Brief, read_brief, write_brief
 
 router = concept("briefs")
 _TEMPLATES = Path(__file__).parent.parent / "templates"
-# Two at once in a process, the others wait their turn. Threads will do: typst works outside of Python's lock (measured:
-# while 1,000 entries are printed, 0.7 s, another thread waits 16 ms at most).
-_PRINTERS = ThreadPoolExecutor(2, thread_name_prefix="print")
-_PATIENCE_SECONDS = 30.0
 
 # What Markdown (CommonMark, and GitHub's) could take for its own.
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>#|~&$!@^=])")
@@ -79,12 +71,6 @@ def _plain_texts() -> Environment:
     return environment
 
 
-@cache
-def _fonts() -> typst.Fonts:
-    # Those that come along, so that a page looks the same wherever it is made.
-    return typst.Fonts(include_system_fonts=False)
-
-
 def as_html(brief: Brief) -> bytes:
     """A page that prints well on A4 and loads nothing from elsewhere."""
     return _pages().get_template("brief.html").render(brief=brief).encode()
@@ -98,16 +84,7 @@ def as_markdown(brief: Brief) -> bytes:
 
 def as_pdf(brief: Brief) -> bytes:
     """A4, with bookmarks and tags. The brief goes to typst as JSON beside the template, never inside it."""
-    printed = typst.compile(
-        (_TEMPLATES / "brief.typ").read_bytes(),
-        sys_inputs={"brief": orjson.dumps(asdict(brief)).decode()},
-        font_paths=_fonts(),
-        ignore_system_fonts=True,
-        format="pdf",
-        timestamp=datetime.combine(brief.day, time(), UTC),
-    )
-    assert isinstance(printed, bytes)  # one document, and nowhere to store it
-    return printed
+    return pdf_of(_TEMPLATES / "brief.typ", "brief", asdict(brief), brief.day)
 
 
 MARKDOWN, HTML, PDF = "text/markdown", "text/html", "application/pdf"
@@ -119,55 +96,6 @@ FORMS: Mapping[str, tuple[str, Callable[[Brief], bytes]]] = {
 }
 
 
-def preferred(accept: str | None) -> str:
-    """The form that an `Accept` header asks for most (RFC 9110, 12.5.1); raises `NotAcceptable`."""
-    ranges = [_range(part) for part in (accept or "*/*").split(",")]
-    best, most = "", 0.0
-    for form in FORMS:
-        # Of the ranges that fit, the most specific one decides.
-        fitting = [
-            (specific, quality)
-            for name, specific, quality in ranges
-            if name in (form, form.partition("/")[0] + "/*", "*/*")
-        ]
-        quality = max(fitting)[1] if fitting else 0.0
-        if quality > most:
-            best, most = form, quality
-    if not best:
-        raise NotAcceptable("It is there as {forms}.", forms=", ".join(FORMS))
-    return best
-
-
-def _range(part: str) -> tuple[str, int, float]:
-    name, *parameters = (piece.strip().lower() for piece in part.split(";"))
-    quality = 1.0
-    for parameter in parameters:
-        key, _, value = parameter.partition("=")
-        if key.strip() == "q":
-            try:
-                quality = float(value)
-            except ValueError:
-                quality = 0.0
-    specific = 0 if name == "*/*" else 1 if name.endswith("/*") else 2
-    return name, specific, quality if 0 <= quality <= 1 else 0.0
-
-
-_LETTERS = str.maketrans(
-    {"æ": "ae", "ø": "o", "å": "a", "Æ": "Ae", "Ø": "O", "Å": "A", "ß": "ss", "ð": "d", "þ": "th"}
-)
-
-
-def disposition(title: str, ending: str) -> str:
-    """A `Content-Disposition` (RFC 6266, RFC 8187) whose file name keeps its letters where they are understood."""
-    name = re.sub(r'[\s/\\:*?"<>|%\x00-\x1f\x7f]+', " ", title).strip(" .")[:100] or "brief"
-    plain = unicodedata.normalize("NFKD", name.translate(_LETTERS)).encode("ascii", "ignore")
-    fallback = plain.decode().strip(" .") or "brief"
-    return (
-        f'inline; filename="{fallback}.{ending}"; '
-        f"filename*=UTF-8''{quote(f'{name}.{ending}', safe='')}"
-    )
-
-
 def _tag(brief: Brief, form: str) -> str:
     return f'"{hashlib.sha256(form.encode() + orjson.dumps(asdict(brief))).hexdigest()[:32]}"'
 
@@ -176,14 +104,10 @@ async def _shown(brief: Brief, form: str) -> bytes:
     show = FORMS[form][1]
     if form != PDF:
         return await asyncio.to_thread(show, brief)
-    try:
-        async with asyncio.timeout(_PATIENCE_SECONDS):
-            return await asyncio.get_running_loop().run_in_executor(_PRINTERS, show, brief)
-    except TimeoutError as error:
-        raise Unavailable(
-            "Printing takes too long at the moment. The page (text/html) is there at once.",
-            retry_after=10,
-        ) from error
+    return await print_in_turn(
+        "Printing takes too long at the moment. The page (text/html) is there at once.",
+        lambda: show(brief),
+    )
 
 
 @router.get(
@@ -216,7 +140,7 @@ async def get_brief(
     handover_id: UUID, request: Request, caller: CallerDep, now: NowDep, runtime: RuntimeDep
 ) -> Response:
     """Everybody, by `Accept` and `Accept-Language`. What a customer does not let us share is not in it."""
-    form = preferred(request.headers.get("accept"))
+    form = preferred(request.headers.get("accept"), FORMS)
     language = language_of(request)
     async with runtime.database.reading(caller.organization_id) as reader:
         told = await read_brief(reader, handover_id)
@@ -232,7 +156,7 @@ async def get_brief(
     if tag in [one.strip() for one in request.headers.get("if-none-match", "").split(",")]:
         return Response(status_code=304, headers=headers)
     content = await _shown(brief, form)
-    headers["Content-Disposition"] = disposition(brief.title, FORMS[form][0])
+    headers["Content-Disposition"] = disposition(brief.title, FORMS[form][0], "brief")
     if form == HTML:
         headers["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'"
     return Response(content, headers=headers, media_type=form)

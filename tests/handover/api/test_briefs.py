@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from services.chassis.forms import disposition, preferred
 from services.chassis.tables import new_id
-from services.handover.api.briefs import as_html, as_markdown, as_pdf, disposition, preferred
+from services.handover.api.briefs import FORMS, as_html, as_markdown, as_pdf
 from services.handover.domain.brief import Brief, Entry, Fact, Section
 from tests.conftest import Firm, Person
 from tests.handover.makers import (
@@ -256,7 +257,7 @@ def test_an_empty_handover_has_a_brief_too():
     ],
 )
 def test_the_form_that_is_asked_for_most_is_sent(accept: str | None, form: str):
-    assert preferred(accept) == form
+    assert preferred(accept, FORMS) == form
 
 
 @pytest.mark.parametrize(
@@ -269,6 +270,6 @@ def test_the_form_that_is_asked_for_most_is_sent(accept: str | None, form: str):
     ],
 )
 def test_a_file_name_keeps_to_itself(title: str, fallback: str):
-    said = disposition(title, "pdf")
+    said = disposition(title, "pdf", "brief")
     assert fallback in said
     assert said.isascii()
