@@ -128,7 +128,7 @@ async def _fill_handover(everything: Filled, competence: str) -> None:
         "what": "out_of_scope",
         "reason": "The customer decides it in December.",
         "owner_id": str(firm.seller.id),
-        "due_on": "2026-12-15",
+        "due_on": "2199-12-15",
     }
     unknown = handover.made(await firm.seller.post(f"{path}/unknowns", given))
     need = await handover.need(firm, first, competence=competence)

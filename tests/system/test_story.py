@@ -80,7 +80,11 @@ async def test_a_won_deal_is_handed_over_promise_by_promise(firm: Firm, stranger
     made(await seller.post(f"{walkthrough_path}/outcome", {"state": "held"}), 200)
 
     # Nor before having read back each promise.
-    for number, promise in enumerate(promises):
+    in_their_words = (
+        "On day one a customer in any of the 42 shops can pay by card.",
+        "The tills read each price from the bar code.",
+    )
+    for number, (promise, words) in enumerate(zip(promises, in_their_words, strict=True)):
         left = promises[number:]
         refused = await lead.post(f"{path}/acceptance")
         assert refused.status_code == 409
@@ -88,7 +92,7 @@ async def test_a_won_deal_is_handed_over_promise_by_promise(firm: Firm, stranger
         assert [error["pointer"] for error in refused.json()["errors"]] == [
             f"/promises/{one['id']}" for one in left
         ]
-        restated = {"restated": f"In my words: {promise['statement']}", "stance": "promise"}
+        restated = {"restated": words, "stance": "promise"}
         made(await lead.post(f"{path}/promises/{promise['id']}/read-backs", restated))
 
     # The seller cannot accept, a stranger sees nothing of it, the lead accepts.

@@ -24,6 +24,7 @@ from services.handover.api.handovers import HANDOVERS
 from services.handover.domain.competence import CompetenceNeed
 from services.handover.domain.completeness import require_answer
 from services.handover.domain.contents import load_part, require_parts
+from services.handover.domain.coverage import dates_of
 from services.handover.domain.handover import Handover
 from services.handover.domain.staffing import Staffing
 from services.handover.domain.waiver import (
@@ -73,7 +74,8 @@ class NewCoverageWaiver(Body):
     reason: Prose = Field(examples=["Erik takes the course in week 2; Anna stands beside him."])
     valid_until: Day | None = Field(
         None,
-        description="The last day on which it counts; without one until it is revoked.",
+        description="The last day on which it counts; without one until it is revoked. "
+        "The need is waived only if that is its own last day or later, or its first where it has no end.",
         examples=["2199-12-31"],
     )
 
@@ -115,7 +117,8 @@ async def create_coverage_waiver(
     need_id = body.competence_need_id
     await require_parts(session, CompetenceNeed, handover_id, "/competence_need_id", need_id)
     require_answer("/reason", body.reason)
-    require_ahead(body.valid_until, now.date())
+    need = await load_part(session, CompetenceNeed, handover_id, need_id, lock=False)
+    require_ahead(body.valid_until, now.date(), dates_of(need, handover, now.date()).first)
     parties = parties_to(handover, await _staffed_on(session, need_id))
     require_waiver_giver(handover, caller, parties)
     earlier = await open_waiver(session, need_id)

@@ -1,5 +1,6 @@
 """The log of a handover: anyone writes, nobody edits. A correction is a new entry."""
 
+from datetime import timedelta
 from typing import Annotated
 from uuid import UUID
 
@@ -18,10 +19,13 @@ from services.handover.api.handovers import HANDOVERS
 from services.handover.domain.contents import require_parts
 from services.handover.domain.handover import Handover
 from services.handover.domain.log import LogEntry, LogKind, Phase, require_corrector
+from services.handover.domain.past import require_past
 from services.handover.domain.promise import Promise
 
 router = concept("log")
 _LIST = "/handovers/{handover_id}/log"
+# Whoever writes by day and not by the minute may be a day ahead.
+_A_DAY = timedelta(days=1)
 
 
 class LogEntryOut(BaseModel):
@@ -57,7 +61,10 @@ class NewLogEntry(Body):
     text: Prose = Field(examples=["Randi wants the tills to run before the Easter trade."])
     links: list[Link] = Field(default_factory=list, max_length=20)
     affects: list[UUID] = Field(
-        default_factory=list, max_length=50, description="Promises of this handover."
+        default_factory=list,
+        max_length=50,
+        description="Promises of this handover. A `change` overtakes those that it names: they are superseded and "
+        "read back before anybody accepts the handover or says that they are kept. One that names none blocks nothing.",
     )
     corrects: UUID | None = Field(None, description="An entry of this handover.")
 
@@ -79,6 +86,7 @@ async def create_log_entry(
 ) -> Response:
     """Everybody writes, in every state; a `change` is corrected by its author, the seller or a manager."""
     handover = await load(session, Handover, handover_id, lock=False)
+    require_past("/at", body.at, now, _A_DAY)
     await require_parts(session, Promise, handover_id, "/affects", body.affects)
     if body.corrects is not None:
         await require_parts(session, LogEntry, handover_id, "/corrects", body.corrects)

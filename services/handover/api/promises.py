@@ -30,7 +30,8 @@ from services.handover import events
 from services.handover.api.handovers import HANDOVERS
 from services.handover.domain.base import directory
 from services.handover.domain.completeness import require_answer
-from services.handover.domain.contents import load_part, require_parts
+from services.handover.domain.contents import changes_of, load_part, require_parts
+from services.handover.domain.guards import require_keepable
 from services.handover.domain.handover import Handover
 from services.handover.domain.log import LogEntry
 from services.handover.domain.promise import (
@@ -38,6 +39,7 @@ from services.handover.domain.promise import (
     Feasibility,
     Promise,
     PromiseKind,
+    PromiseMove,
     PromiseOutcome,
     PromiseState,
 )
@@ -228,6 +230,7 @@ async def create_promise(
         worded_at=now,
         **body.model_dump(),
     )
+    promise.check_dates(now)
     if promise.supersedes is not None:
         require_answer("/statement", promise.statement)
         require_answer("/done_when", promise.done_when)
@@ -335,13 +338,19 @@ async def get_promise(promise_id: UUID, reader: ViewerDep) -> Response:
 async def create_promise_outcome(
     promise_id: UUID, body: Outcome, caller: CallerDep, now: NowDep, session: SessionDep
 ) -> Response:
-    """The lead, while the handover is in delivery: kept, broken, or released by the customer."""
+    """The lead, while the handover is in delivery: kept, broken, or released by the customer.
+
+    What a `change` in the log has overtaken is not kept: supersede it first, or correct the entry.
+    """
     # The handover first, as everywhere: two orders of locking would wait for one another.
     handover_id = (await load(session, Promise, promise_id, lock=False)).handover_id
     handover = await load(session, Handover, handover_id)
     promise = await load(session, Promise, promise_id)
     handover.require_delivering(caller)
     await require_parts(session, LogEntry, handover_id, "/evidence", body.evidence)
+    if body.state is PromiseOutcome.kept:
+        promise.require_move(PromiseMove.keep)
+        require_keepable(promise, await changes_of(session, handover_id))
     promise.end(body.state, now, note=body.note, evidence=body.evidence)
     record(session, events.promise_moved(body.state, promise, *changes(promise)))
     await session.flush()

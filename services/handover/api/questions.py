@@ -45,6 +45,7 @@ from services.handover.domain.base import directory
 from services.handover.domain.completeness import require_answer
 from services.handover.domain.contents import load_part
 from services.handover.domain.handover import Handover
+from services.handover.domain.past import require_day_ahead
 from services.handover.domain.question import (
     Answer,
     Question,
@@ -245,6 +246,8 @@ async def create_handover_question(
     """Everybody, until the handover has ended. It goes to whoever had answers on the topic accepted, two at least."""
     handover = await load(session, Handover, handover_id)
     handover.require_open()
+    require_answer("/text", body.text)
+    require_day_ahead("/due_on", body.due_on, now)
     await directory.require_people(
         session, runtime.followers["gateway"], {"/owner_id": body.owner_id}
     )
@@ -297,6 +300,7 @@ async def change_handover_question(
     body: HandoverQuestionPatch,
     caller: CallerDep,
     match: MatchDep,
+    now: NowDep,
     runtime: RuntimeDep,
     session: SessionDep,
 ) -> Response:
@@ -306,6 +310,8 @@ async def change_handover_question(
     question.require_asker(caller)
     match.check(question.version)
     given: dict[str, Any] = body.model_dump(exclude_unset=True)
+    require_answer("/text", given.get("text"))
+    require_day_ahead("/due_on", given.get("due_on"), now)
     await directory.require_people(
         session, runtime.followers["gateway"], {"/owner_id": given.get("owner_id")}
     )

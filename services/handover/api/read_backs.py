@@ -20,6 +20,7 @@ from services.handover.domain.contents import load_part
 from services.handover.domain.guards import require_readable_back
 from services.handover.domain.handover import Handover
 from services.handover.domain.promise import Promise, ReadBack, Stance
+from services.handover.domain.restating import require_own_words
 from services.handover.domain.superseding import void_read_back
 
 router = concept("promises")
@@ -52,7 +53,7 @@ class NewReadBack(Body):
     """A promise, read back."""
 
     restated: Prose = Field(
-        description="The promise in the lead's own words.",
+        description="The promise in the lead's own words: neither the promise repeated nor a mere yes.",
         examples=[
             "On opening day every shop takes cards; we test the last one the evening before."
         ],
@@ -87,6 +88,8 @@ async def create_read_back(
         **body.model_dump(),
     )
     read_back.check_sound()
+    require_own_words(read_back, promise)
+    require_answer("/condition", read_back.condition)
     promise.take_stance(read_back.stance)
     await void_read_back(session, promise_id, now)
     session.add(read_back)

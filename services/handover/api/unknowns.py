@@ -37,6 +37,7 @@ from services.handover.domain.declaring import (
     restate,
 )
 from services.handover.domain.handover import Handover
+from services.handover.domain.past import require_day_ahead
 from services.handover.domain.question import Question
 from services.handover.domain.unknown import Unknown
 
@@ -73,7 +74,7 @@ class NewUnknown(Body):
     what: Item = Field(description="An item of the missing list.", examples=["planned_end"])
     reason: Prose = Field(examples=["The municipality decides on the routes in March."])
     owner_id: UUID = Field(description="Who finds it out.")
-    due_on: Day = Field(description="By when.", examples=["2026-11-22"])
+    due_on: Day = Field(description="By when.", examples=["2199-12-31"])
 
 
 class UnknownPatch(Body):
@@ -111,6 +112,7 @@ async def create_unknown(
     handover = await load(session, Handover, handover_id)
     handover.require_writer(caller)
     require_answer("/reason", body.reason)
+    require_day_ahead("/due_on", body.due_on, now)
     await directory.require_people(
         session, runtime.followers["gateway"], {"/owner_id": body.owner_id}
     )
@@ -152,6 +154,7 @@ async def change_unknown(
     body: UnknownPatch,
     caller: CallerDep,
     match: MatchDep,
+    now: NowDep,
     runtime: RuntimeDep,
     session: SessionDep,
 ) -> Response:
@@ -162,6 +165,7 @@ async def change_unknown(
     match.check(unknown.version)
     given = body.model_dump(exclude_unset=True)
     require_answer("/reason", given.get("reason"))
+    require_day_ahead("/due_on", given.get("due_on"), now)
     await directory.require_people(
         session, runtime.followers["gateway"], {"/owner_id": given.get("owner_id")}
     )

@@ -144,9 +144,7 @@ class WalkthroughOutcome(Body):
     """Whether it took place."""
 
     state: Literal[WalkthroughState.held, WalkthroughState.not_held]
-    held_at: Moment | None = Field(
-        None, description="When it began; default: as planned, or now if that is still to come."
-    )
+    held_at: Moment | None = Field(None, description="When it began; default: as planned.")
     notes: Prose | None = Field(None, description="In place of the notes so far.")
 
     @model_validator(mode="after")
@@ -312,7 +310,7 @@ async def create_walkthrough_outcome(
     now: NowDep,
     session: SessionDep,
 ) -> Response:
-    """The seller, the lead or a manager: held or not. Acceptance waits for one that was held."""
+    """The seller, the lead or a manager: held, once it has begun, or not. Acceptance waits for one that was held."""
     handover = await load(session, Handover, handover_id)
     walkthrough = await load_part(session, Walkthrough, handover_id, walkthrough_id)
     handover.require_party(caller)

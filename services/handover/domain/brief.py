@@ -258,7 +258,7 @@ SELECT json_build_object(
     ) x),
   'walkthroughs', (
     SELECT json_agg(x) FROM (
-      SELECT starts_at, tz, place, link, state, notes FROM walkthrough
+      SELECT starts_at, held_at, tz, place, link, state, notes FROM walkthrough
       WHERE organization_id = $1 AND handover_id = $2 AND state <> 'cancelled' ORDER BY starts_at DESC, id LIMIT $4
     ) x),
   'voices', (
@@ -511,6 +511,10 @@ def _walkthroughs(told: Mapping[str, Any], words: Words) -> Section:
                 words.moment(one["starts_at"], one["tz"]),
                 _facts(
                     (words.say("State"), words.call("walkthrough", one["state"])),
+                    (
+                        words.say("Held at"),
+                        one["held_at"] and words.moment(one["held_at"], one["tz"]),
+                    ),
                     (words.say("Where"), one["place"] or one["link"]),
                     (words.say("Notes"), _cut(one["notes"])),
                 ),

@@ -153,7 +153,7 @@ async def contents_of(session: AsyncSession, handover: Handover, today: date) ->
         unknowns=await parts_of(session, Unknown, handover.id),
         read_backs=[read_back for read_back in read_backs if read_back.voided_at is None],
         walkthroughs=await parts_of(session, Walkthrough, handover.id),
-        changes=await _changes_of(session, handover.id),
+        changes=await changes_of(session, handover.id),
         outcome=await session.get(Outcome, (organization_of(session), handover.id)),
         blocking_questions=await _blocking_questions_of(session, handover.id),
         coverage=await coverage_of(session, handover, needs, staffing, today),
@@ -180,7 +180,8 @@ async def coverage_of(
     ]
 
 
-async def _changes_of(session: AsyncSession, handover_id: UUID) -> Sequence[LogEntry]:
+async def changes_of(session: AsyncSession, handover_id: UUID) -> Sequence[LogEntry]:
+    """What the log tells of changes that nobody has corrected, oldest first."""
     columns = LogEntry.__table__.c  # type: ignore[attr-defined]
     told = await session.scalars(
         select(LogEntry)

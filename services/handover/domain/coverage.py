@@ -101,7 +101,9 @@ def cover(
         (
             one
             for one in waivers
-            if one.competence_need_id == need.id and one.stands(parties, today)
+            if one.competence_need_id == need.id
+            and one.stands(parties, today)
+            and one.covers(period.last or period.first)
         ),
         None,
     )

@@ -3,7 +3,7 @@
 Submission has the missing list instead (completeness.py).
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from services.chassis.caller import Caller
@@ -12,7 +12,8 @@ from services.handover.domain.completeness import missing_in
 from services.handover.domain.contents import Contents
 from services.handover.domain.coverage import CoverageState
 from services.handover.domain.handover import Handover, Move, State, moves_from
-from services.handover.domain.promise import Promise, PromiseState, promise_moves_from
+from services.handover.domain.log import LogEntry
+from services.handover.domain.promise import Promise, PromiseMove, PromiseState, promise_moves_from
 from services.handover.domain.walkthrough import WalkthroughState
 
 
@@ -45,6 +46,17 @@ def require_readable_back(handover: Handover, promise: Promise) -> None:
         )
 
 
+def require_keepable(promise: Promise, changes: Iterable[LogEntry]) -> None:
+    """Refuse to call a promise kept whose words are no longer what the customer waits for."""
+    if _is_overtaken(promise, changes):
+        raise Conflict(
+            "The log tells of a change since: supersede the promise, or correct the entry.",
+            allowed=[
+                move for move in promise_moves_from(promise.state) if move is not PromiseMove.keep
+            ],
+        )
+
+
 def unready_promises(contents: Contents) -> Iterator[Obstacle]:
     """The live promises that the current lead has not read back, has declined, or that a change has overtaken."""
     lead_id = contents.handover.delivery_lead_id
@@ -59,7 +71,7 @@ def unready_promises(contents: Contents) -> Iterator[Obstacle]:
             yield Obstacle(
                 FieldError(at, "The delivery lead has not read it back."), promise.statement
             )
-        elif _is_overtaken(promise, contents):
+        elif _is_overtaken(promise, contents.changes):
             yield Obstacle(
                 FieldError(
                     at,
@@ -172,10 +184,9 @@ GUARDS: Mapping[Move, Sequence[Guard]] = {
 }
 
 
-def _is_overtaken(promise: Promise, contents: Contents) -> bool:
+def _is_overtaken(promise: Promise, changes: Iterable[LogEntry]) -> bool:
     return any(
-        promise.id in change.affects and change.created_at > promise.worded_at
-        for change in contents.changes
+        promise.id in change.affects and change.created_at > promise.worded_at for change in changes
     )
 
 

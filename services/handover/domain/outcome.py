@@ -1,6 +1,6 @@
 """The outcome of a handover: what came of it in the end, and what to do otherwise next time. One for each."""
 
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from enum import StrEnum
 from typing import ClassVar
 from uuid import UUID
@@ -12,6 +12,7 @@ from services.chassis.errors import FieldError, Frozen, IllegalMove, Invalid
 from services.chassis.tables import refers_to, text_enum
 from services.handover.domain.base import SCHEMA, Row
 from services.handover.domain.handover import Handover, State, moves_from
+from services.handover.domain.past import require_past_day
 
 # While there is something to tell, and until it was looked back on.
 _TELLABLE = frozenset({State.in_delivery, State.completed})
@@ -41,18 +42,15 @@ class Outcome(Row, table=True):
     told_by: UUID
 
     def check_sound(self, handover: Handover, now: datetime) -> None:
-        """It ended after it was to start, and not in days to come; raises `Invalid`."""
-        if handover.planned_start is not None and self.ended_on < handover.planned_start:
+        """It ended after it was taken over or was to start, whichever came first, and not in days to come; raises `Invalid`."""
+        taken_over = None if handover.accepted_at is None else handover.accepted_at.date()
+        first = min((day for day in (taken_over, handover.planned_start) if day), default=None)
+        if first is not None and self.ended_on < first:
             raise Invalid(
-                "It ended before it was to start.",
-                errors=[FieldError("/ended_on", "It must not lie before planned_start.")],
+                "It ended before it began.",
+                errors=[FieldError("/ended_on", "It must not lie before {day}.", {"day": first})],
             )
-        # East of here it is tomorrow already.
-        if self.ended_on > now.date() + timedelta(days=1):
-            raise Invalid(
-                "It has not ended yet.",
-                errors=[FieldError("/ended_on", "It must not lie in the future.")],
-            )
+        require_past_day("/ended_on", self.ended_on, now)
 
 
 def require_tellable(handover: Handover) -> None:

@@ -18,6 +18,7 @@ from sqlmodel import Field
 from services.chassis.errors import FieldError, IllegalMove, Invalid
 from services.chassis.tables import refers_to, text_enum
 from services.handover.domain.base import SCHEMA, Row
+from services.handover.domain.past import require_past_day
 
 
 class PromiseKind(StrEnum):
@@ -192,6 +193,15 @@ class Promise(Row, table=True):
     def is_live(self) -> bool:
         return self.state in LIVE
 
+    def check_dates(self, now: datetime) -> None:
+        """It was said before now, and is due on that day or later; raises `Invalid`."""
+        require_past_day("/said_on", self.said_on, now)
+        if self.due_on is not None and self.due_on < self.said_on:
+            raise Invalid(
+                "The promise is due before it was made.",
+                errors=[FieldError("/due_on", "It must not lie before said_on.")],
+            )
+
     # --- verbs
 
     def reword(self, changes: Mapping[str, Any], now: datetime) -> bool:
@@ -200,6 +210,8 @@ class Promise(Row, table=True):
         reworded = any(changes[name] != getattr(self, name) for name in WORDS & changes.keys())
         for name, value in changes.items():
             setattr(self, name, value)
+        if changes.keys() & {"said_on", "due_on"}:
+            self.check_dates(now)
         if reworded:
             self._move(PromiseMove.reword)
             self.worded_at = now

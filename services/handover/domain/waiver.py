@@ -60,6 +60,10 @@ class CoverageWaiver(Row, table=True):
             and self.granted_by not in parties
         )
 
+    def covers(self, last: date) -> bool:
+        """Whether it counts until the need's last day is over."""
+        return self.valid_until is None or last <= self.valid_until
+
     def end(self, caller: Caller, now: datetime, reason: str | None = None) -> None:
         """It counts no more."""
         if self.ended_at is not None:
@@ -89,12 +93,17 @@ def require_waiver_giver(
         )
 
 
-def require_ahead(valid_until: date | None, today: date) -> None:
-    """Refuse with `Invalid` a waiver that has run out before it is granted."""
+def require_ahead(valid_until: date | None, today: date, first: date) -> None:
+    """Refuse with `Invalid` a waiver that has run out before it is granted, or before the need's `first` day."""
     if valid_until is not None and valid_until < today:
         raise Invalid(
             "The waiver would have run out already.",
             errors=[FieldError("/valid_until", "It must not lie in the past.")],
+        )
+    if valid_until is not None and valid_until < first:
+        raise Invalid(
+            "The waiver would have run out before anybody is needed.",
+            errors=[FieldError("/valid_until", "It must not lie before {day}.", {"day": first})],
         )
 
 

@@ -5,7 +5,7 @@ believe the highest `sequence`.
 """
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, ClassVar
 from uuid import UUID
@@ -14,7 +14,7 @@ from sqlalchemy import CheckConstraint, DateTime, Index
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field
 
-from services.chassis.errors import FieldError, IllegalMove, Invalid
+from services.chassis.errors import Conflict, FieldError, IllegalMove, Invalid
 from services.chassis.tables import empty_list, refers_to, text_enum
 from services.handover.domain.base import SCHEMA, Row
 
@@ -45,6 +45,8 @@ MOVES: Mapping[WalkthroughMove, frozenset[WalkthroughState]] = {
     WalkthroughMove.miss: frozenset({_S.planned}),
     WalkthroughMove.cancel: frozenset({_S.planned, _S.not_held}),
 }
+# Meetings begin when everybody is there.
+_EARLY = timedelta(minutes=15)
 # What stands in everybody's calendar; another of these is another invitation.
 INVITATION = frozenset({"starts_at", "ends_at", "tz", "place", "link", "attendees"})
 
@@ -105,6 +107,11 @@ class Walkthrough(Row, table=True):
     def hold(self, now: datetime, held_at: datetime | None, notes: str | None) -> None:
         """It took place: at the time planned, unless `held_at` says another."""
         self.require_move(WalkthroughMove.hold)
+        if self.starts_at > now + _EARLY:
+            raise Conflict(
+                "The walkthrough is still to come: move it if it was held earlier.",
+                allowed=[WalkthroughMove.change, WalkthroughMove.cancel],
+            )
         held_at = held_at or min(self.starts_at, now)
         if held_at > now:
             raise Invalid(

@@ -71,6 +71,7 @@ async def test_whoever_starts_reads_it_all_in_one_place(firm: Firm):
         "Which VAT?",
         "They pay by card alone.",
         "5 October 2026 10:00 GMT+02:00",
+        "**Held at:** 5 October 2026 10:00 GMT+02:00",
         "Storgata 1, Oslo",
         "Lærke Lærling",
         "60%",

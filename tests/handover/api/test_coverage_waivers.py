@@ -140,6 +140,26 @@ async def test_a_waiver_is_shown_listed_and_told(firm: Firm, stranger: Person):
     assert kinds == ["coverage-waiver.granted", "coverage-waiver.ended"]
 
 
+async def test_a_waiver_lets_through_only_what_it_lasts_for(firm: Firm):
+    dates = {"from": "2199-02-01", "to": "2199-06-30"}
+    handover, [one] = await with_needs(firm, {"level": 3, **dates})
+    early = {"competence_need_id": one["id"], "reason": "Anna stands beside them in the pilot."}
+    refused = await firm.manager.post(path_of(handover), {**early, "valid_until": "2199-01-31"})
+    assert refused.status_code == 422
+    assert [error["pointer"] for error in refused.json()["errors"]] == ["/valid_until"]
+
+    short = await waived(firm, handover, one, valid_until="2199-06-29")
+    [seen] = (await coverage(firm, handover))["needs"]
+    assert (seen["state"], seen["waiver"]) == ("unknown", None)
+    assert (await accept(firm, handover)).status_code == 409
+
+    revoked = f"{path_of(handover)}/{short['id']}/revocation"
+    made(await firm.manager.post(revoked, {"reason": "It ends too early."}), 200)
+    await waived(firm, handover, one, valid_until="2199-06-30")
+    assert (await coverage(firm, handover))["state"] == "waived"
+    assert (await accept(firm, handover)).status_code == 200
+
+
 @pytest.mark.parametrize(
     ("fields", "pointer"),
     [

@@ -30,7 +30,7 @@ def unknown_of(person: Person) -> dict[str, Any]:
         "what": "planned_end",
         "reason": "The municipality decides in March.",
         "owner_id": str(person.id),
-        "due_on": "2027-03-15",
+        "due_on": "2199-03-15",
     }
 
 
@@ -57,9 +57,40 @@ def bodies(firm: Firm) -> dict[str, dict[str, Any]]:
 CHANGES: dict[str, dict[str, Any]] = {
     "stakeholders": {"role": "economic_buyer", "phone": None},
     "promises": {"due_on": "2027-01-01", "customer_validated": True},
-    "unknowns": {"due_on": "2027-04-01"},
+    "unknowns": {"due_on": "2199-04-01"},
     "competence-needs": {"level": 4, "to": None},
 }
+
+
+async def test_what_is_to_be_found_out_is_not_due_in_the_past(firm: Firm):
+    handover = await draft(firm)
+    path = f"/v1/handovers/{handover['id']}"
+    over = {"due_on": "2026-11-01"}
+    asked = {"text": "Which VAT do the tills take?"}
+    unknown = made(await firm.seller.post(f"{path}/unknowns", unknown_of(firm.seller)))
+    question = made(await firm.seller.post(f"{path}/questions", asked))
+    for refused in (
+        await firm.seller.post(f"{path}/unknowns", {**unknown_of(firm.seller), **over}),
+        await firm.seller.patch(f"{path}/unknowns/{unknown['id']}", over),
+        await firm.seller.post(f"{path}/questions", {**asked, **over}),
+        await firm.seller.patch(f"{path}/questions/{question['id']}", over),
+    ):
+        assert refused.status_code == 422
+        assert [error["pointer"] for error in refused.json()["errors"]] == ["/due_on"]
+
+
+async def test_the_log_tells_what_has_happened(firm: Firm):
+    handover = await draft(firm)
+    entry = {
+        "kind": "note",
+        "phase": "before",
+        "text": "Randi wants it.",
+        "at": "2199-01-01T10:00:00Z",
+    }
+    refused = await firm.seller.post(f"/v1/handovers/{handover['id']}/log", entry)
+    assert refused.status_code == 422
+    assert [error["pointer"] for error in refused.json()["errors"]] == ["/at"]
+
 
 each_part = pytest.mark.parametrize("path", list(CHANGES))
 

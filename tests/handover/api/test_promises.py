@@ -61,6 +61,9 @@ async def test_only_the_lead_reads_back_and_only_in_review(firm: Firm):
         ({"stance": "conditional"}, "/condition"),
         ({"stance": "promise", "condition": "If it rains."}, "/condition"),
         ({"restated": "TBD"}, "/restated"),
+        ({"restated": "PROMISE number 1, is kept"}, "/restated"),
+        ({"restated": "Yes, we do."}, "/restated"),
+        ({"stance": "conditional", "condition": "?"}, "/condition"),
         ({"stance": "maybe"}, "/stance"),
     ],
 )
@@ -103,6 +106,56 @@ async def test_after_submission_a_promise_is_superseded_and_the_read_back_is_voi
     [void] = made(await firm.seller.get(path), 200)["items"]
     assert void["voided_at"] is not None
     assert (await read_back(firm.lead, old)).status_code == 409
+
+
+async def test_what_a_change_has_overtaken_is_not_kept(firm: Firm):
+    handover = await in_delivery(firm, promises=2)
+    one, other = await promises_of(firm, handover)
+    change = await logged(firm.seller, handover, kind="change", affects=[one["id"], other["id"]])
+    await logged(firm.seller, handover, kind="change")
+    path = f"/v1/promises/{one['id']}/outcome"
+    refused = await firm.lead.post(path, {"state": "kept"})
+    assert refused.status_code == 409
+    assert not {"keep"} & set(refused.json()["allowed"])
+    broken = await firm.lead.post(f"/v1/promises/{other['id']}/outcome", {"state": "broken"})
+    assert made(broken, 200)["state"] == "broken"
+
+    await logged(firm.seller, handover, text="It stays as it was.", corrects=change["id"])
+    assert made(await firm.lead.post(path, {"state": "kept"}), 200)["state"] == "kept"
+
+
+async def test_a_promise_that_took_the_change_in_is_kept(firm: Firm):
+    handover = await in_delivery(firm)
+    old = await only_promise(firm, handover)
+    await logged(firm.seller, handover, kind="change", affects=[old["id"]])
+    evidence = await consent_to(firm, handover)
+    new = await promise(
+        firm, handover, statement="All 44 shops.", supersedes=old["id"], evidence=evidence
+    )
+    made(await read_back(firm.lead, new))
+    kept = await firm.lead.post(f"/v1/promises/{new['id']}/outcome", {"state": "kept"})
+    assert made(kept, 200)["state"] == "kept"
+
+
+@pytest.mark.parametrize(
+    ("dates", "pointer"),
+    [
+        ({"said_on": "2199-01-01"}, "/said_on"),
+        ({"said_on": "2026-10-01", "due_on": "2026-09-30"}, "/due_on"),
+    ],
+)
+async def test_a_promise_was_said_before_now_and_before_it_is_due(
+    firm: Firm, dates: dict[str, Any], pointer: str
+):
+    handover = await draft(firm)
+    one = await promise(firm, handover)
+    path = f"/v1/handovers/{handover['id']}/promises"
+    for refused in (
+        await firm.seller.post(path, {**_words(one), **dates}),
+        await firm.seller.patch(f"{path}/{one['id']}", dates),
+    ):
+        assert refused.status_code == 422
+        assert [error["pointer"] for error in refused.json()["errors"]] == [pointer]
 
 
 async def consent_to(firm: Firm, handover: dict[str, Any]) -> list[str]:

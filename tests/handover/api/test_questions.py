@@ -35,7 +35,7 @@ async def read(person: Person, asked: dict[str, Any]) -> dict[str, Any]:
 
 async def test_anyone_asks_anyone_answers_and_the_asker_says_what_helped(firm: Firm):
     handover = await draft(firm)
-    given = {"text": "Which VAT?", "topic": " VAT ", "due_on": "2026-12-01", "blocking": True}
+    given = {"text": "Which VAT?", "topic": " VAT ", "due_on": "2199-12-01", "blocking": True}
     created = await firm.learner.post(f"/v1/handovers/{handover['id']}/questions", given)
     asked = made(created)
     assert created.headers["Location"] == question_path(asked)
@@ -77,7 +77,7 @@ async def test_a_declared_unknown_opens_a_question_and_the_handover_is_submitted
         "what": "planned_end",
         "reason": "The municipality decides in March.",
         "owner_id": str(firm.learner.id),
-        "due_on": "2027-03-15",
+        "due_on": "2199-03-15",
     }
     unknown = made(await firm.seller.post(f"{path}/unknowns", given))
     await move(firm.seller, handover, "submission")
@@ -111,14 +111,14 @@ async def test_an_unknown_and_its_question_change_and_go_together(firm: Firm):
         "what": "planned_end",
         "reason": "The municipality decides in March.",
         "owner_id": str(firm.learner.id),
-        "due_on": "2027-03-15",
+        "due_on": "2199-03-15",
     }
     unknown = made(await firm.seller.post(path, given))
     asked = {"handover_id": handover["id"], "id": unknown["question_id"]}
     moved = {
         "reason": "It decides in April.",
         "owner_id": str(firm.trainer.id),
-        "due_on": "2027-04-15",
+        "due_on": "2199-04-15",
     }
     made(await firm.seller.patch(f"{path}/{unknown['id']}", moved), 200)
     now = await read(firm.seller, asked)
@@ -141,13 +141,13 @@ async def test_what_is_known_by_now_is_not_declared_otherwise_but_can_be_taken_o
         "what": "amount",
         "reason": "The board decides.",
         "owner_id": str(firm.learner.id),
-        "due_on": "2027-03-15",
+        "due_on": "2199-03-15",
     }
     unknown = made(await firm.seller.post(path, given))
     asked = {"handover_id": handover["id"], "id": unknown["question_id"]}
     made(await accept_answer(firm.seller, await answer(firm.learner, asked)), 200)
     one = f"{path}/{unknown['id']}"
-    assert (await firm.seller.patch(one, {"due_on": "2027-04-01"})).status_code == 409
+    assert (await firm.seller.patch(one, {"due_on": "2199-04-01"})).status_code == 409
     assert (await firm.seller.delete(one)).status_code == 204
     assert (await read(firm.seller, asked))["state"] == "resolved"
 
@@ -292,7 +292,7 @@ async def test_a_question_is_reached_through_its_own_handover_alone(firm: Firm, 
 
 async def test_questions_are_found_across_handovers(firm: Firm):
     here, there = await draft(firm), await draft(firm)
-    vat = await question(firm.learner, here, topic="VAT", due_on="2026-12-01")
+    vat = await question(firm.learner, here, topic="VAT", due_on="2199-12-01")
     mine = await question(
         firm.seller, there, text="Who decides?", owner_id=str(firm.trainer.id), blocking=True
     )
@@ -304,7 +304,7 @@ async def test_questions_are_found_across_handovers(firm: Firm):
     assert await found(firm.admin) == [mine["id"], vat["id"]]
     assert await found(firm.admin, topic=" vat") == [vat["id"]]
     assert await found(firm.admin, blocking=True) == [mine["id"]]
-    assert await found(firm.admin, due_before="2026-12-02") == [vat["id"]]
+    assert await found(firm.admin, due_before="2199-12-02") == [vat["id"]]
     assert await found(firm.admin, due_before="2026-12-01") == []
     assert await found(firm.admin, handover_id=here["id"]) == [vat["id"]]
     assert await found(firm.trainer, mine=True) == [mine["id"]]

@@ -233,6 +233,17 @@ async def test_whether_it_was_held_is_said_once(firm: Firm):
     assert types == ["walkthrough.created", "walkthrough.missed", "walkthrough.held"]
 
 
+async def test_what_is_still_to_come_was_not_held(firm: Firm):
+    handover = await draft(firm)
+    dates = {"starts_at": "2199-10-05T10:00:00+02:00", "ends_at": "2199-10-05T11:00:00+02:00"}
+    one = await walkthrough(firm.seller, handover, **dates)
+    for told in ({}, {"held_at": "2026-10-05T08:00:00Z"}):
+        path = f"{path_of(handover, one)}/outcome"
+        refused = await firm.seller.post(path, {"state": "held", **told})
+        assert refused.status_code == 409
+        assert refused.json()["allowed"] == ["cancel", "change"]
+
+
 async def test_the_lead_accepts_only_what_they_were_taken_through(firm: Firm):
     handover = await complete_draft(firm)
     await move(firm.seller, handover, "submission")

@@ -41,5 +41,20 @@ def test_it_ended_after_it_was_to_start_and_not_in_days_to_come(ended_on: date, 
         assert [error.pointer for error in refused.value.errors] == ["/ended_on"]
 
 
+@pytest.mark.parametrize(
+    ("ended_on", "sound"), [(date(2026, 11, 19), False), (date(2026, 11, 20), True)]
+)
+def test_what_was_started_ahead_of_its_plan_may_end_ahead_of_it(ended_on: date, sound: bool):
+    handover = Handover(
+        planned_start=date(2027, 1, 4), accepted_at=datetime(2026, 11, 20, 8, tzinfo=UTC)
+    )
+    if sound:
+        Outcome(ended_on=ended_on).check_sound(handover, NOW)
+    else:
+        with pytest.raises(Invalid) as refused:
+            Outcome(ended_on=ended_on).check_sound(handover, NOW)
+        assert refused.value.errors[0].params == {"day": date(2026, 11, 20)}
+
+
 def test_where_nobody_knew_the_start_any_day_will_do():
     Outcome(ended_on=date(1999, 1, 1)).check_sound(Handover(), NOW)

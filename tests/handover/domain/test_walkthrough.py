@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from services.chassis.errors import IllegalMove, Invalid
+from services.chassis.errors import Conflict, IllegalMove, Invalid
 from services.handover.domain.walkthrough import (
     MOVES,
     Walkthrough,
@@ -102,8 +102,8 @@ def test_it_is_somewhere():
     ("starts_at", "held_at", "told"),
     [
         (NOW - 2 * HOUR, None, NOW - 2 * HOUR),
-        (NOW + HOUR, None, NOW),
-        (NOW + HOUR, NOW - HOUR, NOW - HOUR),
+        (NOW + HOUR / 6, None, NOW),
+        (NOW + HOUR / 6, NOW - HOUR, NOW - HOUR),
     ],
 )
 def test_it_was_held_as_planned_unless_another_time_is_told(
@@ -112,6 +112,16 @@ def test_it_was_held_as_planned_unless_another_time_is_told(
     walkthrough = a_walkthrough(starts_at=starts_at, notes="Bring the plan.")
     walkthrough.hold(NOW, held_at, None)
     assert (walkthrough.held_at, walkthrough.notes) == (told, "Bring the plan.")
+
+
+def test_one_whose_time_has_not_come_is_moved_before_it_counts_as_held():
+    walkthrough = a_walkthrough(starts_at=NOW + HOUR)
+    with pytest.raises(Conflict) as refused:
+        walkthrough.hold(NOW, NOW - HOUR, None)
+    assert refused.value.allowed == ["cancel", "change"]
+    walkthrough.revise({"starts_at": NOW - HOUR, "ends_at": NOW})
+    walkthrough.hold(NOW, None, None)
+    assert walkthrough.held_at == NOW - HOUR
 
 
 def test_what_is_to_come_was_not_held():
