@@ -7,7 +7,9 @@ from uuid import UUID
 from fastapi import Query, Request
 from pydantic import BaseModel, Field
 from sqlalchemy import (
+    ARRAY,
     Boolean,
+    ColumnElement,
     Integer,
     Text,
     Uuid,
@@ -24,7 +26,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
 from services.chassis.caller import Caller, Role
-from services.chassis.database import reader_of
+from services.chassis.database import Viewer, reader_of
 from services.chassis.events import changes, record
 from services.chassis.fields import Body, Moment, Prose
 from services.chassis.pages import PageQuery
@@ -43,7 +45,7 @@ from services.onboarding import events
 from services.onboarding.api.sessions import SESSIONS, now_param
 from services.onboarding.domain.base import directory
 from services.onboarding.domain.booking import Booking, BookingState
-from services.onboarding.domain.own_people import is_own_person, require_may_act_for
+from services.onboarding.domain.own_people import people_seen_by, require_may_act_for
 from services.onboarding.domain.seats import (
     add_booking,
     current_booking,
@@ -133,6 +135,7 @@ _in_line = Booking.__table__.alias("in_line")  # type: ignore[attr-defined]
 _other = Booking.__table__.alias("other")  # type: ignore[attr-defined]
 _other_session = TopicSession.__table__.alias("other_session")  # type: ignore[attr-defined]
 _stored_state = cast(_b.state, Text)
+_asked_state = bindparam("state", type_=Text)
 _waits = _stored_state == "waitlisted"
 # For one who waits: how many come first, and how many seats the offers hold that have expired.
 _line = (
@@ -205,9 +208,9 @@ _clashes = (
 )
 
 
-def _is_of(viewer: str) -> Any:
-    id = bindparam(viewer, type_=Uuid())
-    return or_(_b.person_id == id, is_own_person(_p, id))
+def _is_one_of(ids: str) -> ColumnElement[bool]:
+    condition: ColumnElement[bool] = _b.person_id == func.any(bindparam(ids, type_=ARRAY(Uuid())))
+    return condition
 
 
 BOOKINGS = Read(
@@ -234,17 +237,21 @@ BOOKINGS = Read(
     filters=["session_id", "person_id"],
     conditions={
         "now": now_param.is_not(None),
-        "state": _state == bindparam("state", type_=Text),
+        # What is stored may differ only of those who wait or are offered a seat: the others need no look at their line.
+        "state": (_state == _asked_state)
+        & or_(_stored_state == _asked_state, _stored_state.in_(["waitlisted", "offered"])),
         "upcoming": (_s.starts_at > now_param) == bindparam("upcoming", type_=Boolean),
-        "is_of": _is_of("is_of"),
-        "seen_by": or_(_stored_state == "booked", _is_of("seen_by")),
+        "people": _is_one_of("people"),
+        "seen_people": or_(_stored_state == "booked", _is_one_of("seen_people")),
     },
 )
 
 
-def _seen(caller: Caller) -> dict[str, Any]:
+async def _seen(reader: Viewer, caller: Caller) -> dict[str, Any]:
     """What the caller sees of a session: who has a seat, and of the rest their own and their people's."""
-    return {} if caller.has(Role.trainer, Role.admin) else {"seen_by": caller.person_id}
+    if caller.has(Role.trainer, Role.admin):
+        return {}
+    return {"seen_people": await people_seen_by(reader, caller)}
 
 
 async def _shown(session: AsyncSession, booking: Booking, now: datetime, **rest: Any) -> Response:
@@ -295,7 +302,7 @@ async def list_session_bookings(
 ) -> Response:
     """Everybody sees who is booked; who waits, came or did not, only the person, their manager or lead, trainers, admins."""
     await SESSIONS.require(reader, session_id)
-    where = {"session_id": session_id, "now": now, **_seen(caller)}
+    where = {"session_id": session_id, "now": now, **await _seen(reader, caller)}
     return listed(await BOOKINGS.page(reader, query, **where), request)
 
 
@@ -304,7 +311,7 @@ async def get_booking(
     session_id: UUID, booking_id: UUID, caller: CallerDep, now: NowDep, reader: ViewerDep
 ) -> Response:
     """One booking with its ETag, for those who see it in the list."""
-    where = {"session_id": session_id, "now": now, **_seen(caller)}
+    where = {"session_id": session_id, "now": now, **await _seen(reader, caller)}
     return found(await BOOKINGS.one(reader, booking_id, **where))
 
 
@@ -332,7 +339,7 @@ async def list_bookings(
     """One's own and one's people's as their manager or lead; trainers and admins see everybody's."""
     where: dict[str, Any] = {"now": now}
     if not caller.has(Role.trainer, Role.admin):
-        where["is_of"] = caller.person_id
+        where["people"] = await people_seen_by(reader, caller)
     return listed(await BOOKINGS.page(reader, query, **where), request)
 
 

@@ -232,7 +232,7 @@ async def create_session(
     given["trainer_id"] = body.trainer_id or caller.person_id
     given["tz"] = body.tz or await _time_zone_here(session)
     await directory.require_people(
-        session, runtime.followers["gateway"], {"/trainer_id": body.trainer_id}
+        session, runtime.followers["gateway"], {"/trainer_id": given["trainer_id"]}
     )
     topic_session = TopicSession(organization_id=caller.organization_id, **given)
     topic_session.check_sound()

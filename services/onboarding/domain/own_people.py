@@ -1,15 +1,26 @@
 """One's own people: those whose manager one is, and those of the teams that one leads."""
 
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import Uuid, bindparam, or_, select
 
 from services.chassis.caller import Caller, Role
-from services.chassis.database import Reader
+from services.chassis.database import Reader, Viewer
 from services.chassis.errors import Forbidden
+from services.chassis.statement import Statement
 from services.onboarding.domain.base import directory
 
+_person, _team = directory.person.c, directory.team.c
+_viewer = bindparam("viewer", type_=Uuid())
+_led = select(_team.id).where(
+    _team.organization_id == bindparam("organization_id", type_=Uuid()), _team.lead_id == _viewer
+)
+_OWN = Statement(
+    select(_person.id).where(
+        _person.organization_id == bindparam("organization_id", type_=Uuid()),
+        or_(_person.manager_id == _viewer, _person.team_id.in_(_led)),
+    )
+)
 _IS_OWN = """
 SELECT EXISTS (
     SELECT FROM person AS p
@@ -19,15 +30,15 @@ SELECT EXISTS (
 """
 
 
-def is_own_person(person: Any, viewer: ColumnElement[UUID]) -> ColumnElement[bool]:
-    """As a condition: `person`, columns of the directory's people, is one of the viewer's own."""
-    team = directory.team.c
-    leads = select(team.id).where(
-        team.organization_id == person.organization_id,
-        team.id == person.team_id,
-        team.lead_id == viewer,
+async def people_seen_by(reader: Reader | Viewer, caller: Caller) -> list[UUID]:
+    """The caller and their own people.
+
+    Their ids, asked for before a list is read: as a condition of the list, they were looked for row by row.
+    """
+    found = await reader.fetch(
+        _OWN, {"organization_id": reader.organization_id, "viewer": caller.person_id}
     )
-    return or_(person.manager_id == viewer, leads.exists())
+    return [caller.person_id, *(row["id"] for row in found)]
 
 
 async def require_may_act_for(reader: Reader, caller: Caller, person_id: UUID) -> None:

@@ -192,7 +192,8 @@ async def release_seats(session: AsyncSession, person_id: UUID, reason: str, now
         if booking is not None:
             booking.cancel(topic_session, reason, now)
             record(session, events.booking_moved("cancelled", booking, *changes(booking)))
-    await settle(session, session_ids, now)
+    if session_ids:
+        await settle(session, session_ids, now)
 
 
 async def lapse_offers(session: AsyncSession, now: datetime) -> int:

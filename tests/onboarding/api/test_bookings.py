@@ -444,6 +444,21 @@ async def test_being_there_completes_nothing_that_takes_more_or_comes_later(
     assert made(await firm.learner.get(f"/v1/assignments/{ordered['id']}"), 200)["items_done"] == 0
 
 
+async def test_being_there_once_more_completes_nothing_again(firm: Firm, clock: MovedClock):
+    talk, rest = await taught(firm, "topic_session"), await taught(firm, "reading")
+    given = await assignment(firm, await published_curriculum(firm, course_set(talk, rest)))
+    for completed in ([given["id"]], []):
+        one = await training_session(
+            firm.trainer, starts_at=at(1), ends_at=at(2), course_id=talk["id"]
+        )
+        await booking(firm.learner, one)
+        clock.move(hours=1.5)
+        people = {"people": [{"person_id": str(firm.learner.id), "state": "attended"}]}
+        taken = made(await firm.trainer.post(path_of(one, "attendance"), people), 200)
+        assert taken["rows"][0]["completed_assignments"] == completed
+        clock.move(hours=-1.5)
+
+
 async def test_attendance_told_twice_at_once_is_recorded_once(firm: Firm, clock: MovedClock):
     talk = await taught(firm, "topic_session", competence="returns")
     await assignment(firm, await published_curriculum(firm, course_set(talk)))
