@@ -135,7 +135,6 @@ _in_line = Booking.__table__.alias("in_line")  # type: ignore[attr-defined]
 _other = Booking.__table__.alias("other")  # type: ignore[attr-defined]
 _other_session = TopicSession.__table__.alias("other_session")  # type: ignore[attr-defined]
 _stored_state = cast(_b.state, Text)
-_asked_state = bindparam("state", type_=Text)
 _waits = _stored_state == "waitlisted"
 # For one who waits: how many come first, and how many seats the offers hold that have expired.
 _line = (
@@ -237,14 +236,26 @@ BOOKINGS = Read(
     filters=["session_id", "person_id"],
     conditions={
         "now": now_param.is_not(None),
-        # What is stored may differ only of those who wait or are offered a seat: the others need no look at their line.
-        "state": (_state == _asked_state)
-        & or_(_stored_state == _asked_state, _stored_state.in_(["waitlisted", "offered"])),
+        "state": _state == bindparam("state", type_=Text),
+        "stored": _stored_state == func.any(bindparam("stored", type_=ARRAY(Text))),
         "upcoming": (_s.starts_at > now_param) == bindparam("upcoming", type_=Boolean),
         "people": _is_one_of("people"),
         "seen_people": or_(_stored_state == "booked", _is_one_of("seen_people")),
     },
 )
+
+
+def _stored(query: BookingQuery) -> dict[str, Any]:
+    """What is stored of those in the state asked for: found first, so that only they are looked at more closely."""
+    match query.state:
+        case None:
+            return {}
+        case BookingState.lapsed:
+            return {"stored": [BookingState.lapsed, BookingState.offered]}
+        case BookingState.offered:
+            return {"stored": [BookingState.offered, BookingState.waitlisted]}
+        case state:
+            return {"stored": [state]}
 
 
 async def _seen(reader: Viewer, caller: Caller) -> dict[str, Any]:
@@ -302,7 +313,8 @@ async def list_session_bookings(
 ) -> Response:
     """Everybody sees who is booked; who waits, came or did not, only the person, their manager or lead, trainers, admins."""
     await SESSIONS.require(reader, session_id)
-    where = {"session_id": session_id, "now": now, **await _seen(reader, caller)}
+    where = {"session_id": session_id, "now": now, **_stored(query)}
+    where |= await _seen(reader, caller)
     return listed(await BOOKINGS.page(reader, query, **where), request)
 
 
@@ -324,8 +336,8 @@ async def list_my_bookings(
     reader: ViewerDep,
 ) -> Response:
     """The caller's own, newest first."""
-    mine = await BOOKINGS.page(reader, query, person_id=caller.person_id, now=now)
-    return listed(mine, request)
+    where = {"person_id": caller.person_id, "now": now, **_stored(query)}
+    return listed(await BOOKINGS.page(reader, query, **where), request)
 
 
 @router.get("/bookings", response_model=BookingPage, summary="List bookings")
@@ -337,7 +349,7 @@ async def list_bookings(
     reader: ViewerDep,
 ) -> Response:
     """One's own and one's people's as their manager or lead; trainers and admins see everybody's."""
-    where: dict[str, Any] = {"now": now}
+    where = {"now": now, **_stored(query)}
     if not caller.has(Role.trainer, Role.admin):
         where["people"] = await people_seen_by(reader, caller)
     return listed(await BOOKINGS.page(reader, query, **where), request)

@@ -111,6 +111,9 @@ async def test_twenty_at_once_for_one_seat_and_then_the_line_moves(firm: Firm, c
     assert datetime.fromisoformat(by_itself["expires_at"]) > clock()
     assert (await shown(firm.trainer, third))["place_in_line"] == 1
     assert await counts(firm, one) == (0, 1, 17, 0)
+    for state, [found] in (("lapsed", [first]), ("offered", [second])):
+        page = await firm.trainer.get(path_of(one, "bookings"), state=state)
+        assert [b["id"] for b in made(page, 200)["items"]] == [found["id"]]
     too_late = await whose[first["person_id"]].post(booking_path(first, "acceptance"))
     assert (too_late.status_code, too_late.json()["allowed"]) == (409, [])
 
@@ -208,6 +211,8 @@ async def test_colleagues_see_who_comes_and_only_those_it_concerns_the_rest(firm
     for person in (theirs, boss, firm.trainer, firm.admin):
         assert await seen(person, bookings) == [waits["id"], seat["id"]]
     assert await seen(firm.trainer, bookings, state="waitlisted") == [waits["id"]]
+    assert await seen(firm.trainer, bookings, state="offered") == []
+    assert await seen(firm.trainer, "/v1/bookings", state="lapsed") == []
     assert (await firm.seller.get(booking_path(waits))).status_code == 404
     assert await seen(firm.seller, "/v1/bookings") == []
     assert await seen(boss, "/v1/bookings") == [waits["id"]]
