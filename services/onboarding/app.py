@@ -21,6 +21,7 @@ from services.onboarding.api import (
     certification_policies,
     courses,
     curricula,
+    forecasts,
     overrides,
     question_banks,
     readiness,
@@ -60,6 +61,7 @@ SERVICE = Service(
         question_banks.router,
         question_banks.files,
         badges.router,
+        forecasts.router,
     ],
     follows=FOLLOWS,
     confidential=dict.fromkeys(

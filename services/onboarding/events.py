@@ -389,6 +389,7 @@ def rollout_created(rollout: Rollout) -> Event:
         f"rollouts/{rollout.id}",
         after={
             "tool_id": rollout.tool_id,
+            "audience_id": rollout.audience_id,
             "team_ids": rollout.team_ids,
             "go_live_on": rollout.go_live_on,
             "gate": rollout.gate,

@@ -21,7 +21,6 @@ from services.chassis.reads import Read
 from services.chassis.web import (
     CallerDep,
     NowDep,
-    RuntimeDep,
     SessionDep,
     ViewerDep,
     concept,
@@ -29,9 +28,10 @@ from services.chassis.web import (
     listed,
 )
 from services.onboarding import events
-from services.onboarding.api.rollouts import ROLLOUTS, load_rollout, unknown_teams
+from services.onboarding.api.rollouts import ROLLOUTS, load_rollout
 from services.onboarding.domain.learning_rights import leads_team
 from services.onboarding.domain.override import Override, State, require_time_left
+from services.onboarding.domain.readiness import is_in_audience
 from services.onboarding.domain.rollout import AHEAD, Rollout, moves_from
 from services.onboarding.domain.tool import Tool
 
@@ -109,13 +109,11 @@ async def request_override(
     body: NewOverride,
     caller: CallerDep,
     now: NowDep,
-    runtime: RuntimeDep,
     session: SessionDep,
 ) -> Response:
     """Managers, trainers, the owner of the tool and the lead of the team, with what is done instead; another manager approves."""
     # The lock of the rollout lets one at a time, and none while it goes live.
     rollout, tool = await load_rollout(session, rollout_id)
-    unknown = await unknown_teams(session, runtime, [body.team_id])
     await _require_asker(session, caller, tool, body.team_id)
     if rollout.state not in AHEAD:
         raise IllegalMove(
@@ -123,7 +121,7 @@ async def request_override(
             state=rollout.state,
             allowed=moves_from(rollout.state),
         )
-    if unknown or body.team_id not in rollout.team_ids:
+    if not await is_in_audience(reader_of(session), rollout, body.team_id):
         raise Invalid(
             "The team is not in the audience.",
             errors=[FieldError("/team_id", "It is not in the audience of the rollout.")],

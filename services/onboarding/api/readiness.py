@@ -9,10 +9,17 @@ from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from services.chassis.errors import Forbidden
+from services.chassis.caller import Caller
 from services.chassis.web import CallerDep, NowDep, ReaderDep, concept
 from services.onboarding.domain.assignment import STEERING
-from services.onboarding.domain.readiness import NAMED, TEAMS, Asked, gate_of, readiness
+from services.onboarding.domain.readiness import (
+    NAMED,
+    TEAMS,
+    Asked,
+    gate_of,
+    readiness,
+    require_sees,
+)
 
 router = concept("rollouts")
 
@@ -30,7 +37,7 @@ class LeftOutPerson(BaseModel):
 
     person_id: UUID
     name: str
-    reason: Literal["inactive", "suspended"]
+    reason: Literal["inactive", "suspended", "not_in_audience"]
 
 
 class MissingPeople(BaseModel):
@@ -41,10 +48,11 @@ class MissingPeople(BaseModel):
 
 
 class LeftOutReasons(BaseModel):
-    """How many do not count for which reason: not active any more; resting from a required curriculum."""
+    """How many do not count for which reason: not active; resting from a required curriculum; in the team, but not meant."""
 
     inactive: int
     suspended: int
+    not_in_audience: int
 
 
 class LeftOutPeople(BaseModel):
@@ -102,13 +110,14 @@ async def get_rollout_readiness(
 ) -> Response:
     """Trainers, managers, admins and the owner of the tool; who leads a team or has people in one sees names of that one."""
     gate, owner_id = await gate_of(reader, rollout_id)
-    sees_all = caller.has(*STEERING) or owner_id == caller.person_id
-    viewer_id = None if sees_all else caller.person_id
-    asked = Asked(now.date(), viewer_id, query.people, query.teams)
+    asked = asked_by(caller, owner_id, now.date(), people=query.people, teams=query.teams)
     told = await readiness(reader, gate, asked)
-    if not told["sees"]:
-        raise Forbidden(
-            "This is for trainers, managers, admins, the owner of the tool and those who lead people in it."
-        )
+    require_sees(told)
     shown = {name: told[name] for name in Readiness.model_fields}
     return Response(orjson.dumps(shown), media_type="application/json")
+
+
+def asked_by(caller: Caller, owner_id: UUID, on: date, *, people: int = 0, teams: int) -> Asked:
+    """What is asked for: who steers learning or owns the tool sees names of every team."""
+    sees_all = caller.has(*STEERING) or owner_id == caller.person_id
+    return Asked(on, None if sees_all else caller.person_id, people, teams)

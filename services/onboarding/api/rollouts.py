@@ -31,6 +31,7 @@ from services.chassis.web import (
     listed,
 )
 from services.onboarding import events
+from services.onboarding.domain.audience import Audience
 from services.onboarding.domain.base import directory
 from services.onboarding.domain.curriculum import Curriculum, CurriculumVersion
 from services.onboarding.domain.publication import VersionState
@@ -88,6 +89,7 @@ class RolloutOut(BaseModel):
     version: int
     tool_id: UUID
     tool_name: str
+    audience_id: UUID | None
     team_ids: list[UUID]
     go_live_on: date
     gate: GateOut
@@ -104,7 +106,8 @@ class RolloutPage(BaseModel):
 
 
 TeamIds = Annotated[
-    list[UUID], Field(max_length=1000, description="The teams whose people are the audience.")
+    list[UUID],
+    Field(max_length=1000, description="The teams whose people it is for; or `audience_id`."),
 ]
 
 
@@ -112,14 +115,16 @@ class NewRollout(Body):
     """A rollout to be."""
 
     tool_id: UUID
+    audience_id: UUID | None = Field(None, description="Whom it is for; or `team_ids`.")
     team_ids: TeamIds = Field(default_factory=list)
     go_live_on: Day = Field(examples=["2199-03-01"])
     gate: Gate
 
 
 class RolloutPatch(Body):
-    """JSON Merge Patch of a rollout."""
+    """JSON Merge Patch of a rollout. Teams take the place of an audience, and the other way round."""
 
+    audience_id: UUID | None = None
     team_ids: TeamIds = Field(default_factory=list)
     go_live_on: Day = Field(default=date.max, examples=["2199-03-01"])
     gate: Gate = Field(default=None)  # type: ignore[assignment]  # left out stays as it is
@@ -127,6 +132,7 @@ class RolloutPatch(Body):
 
 class RolloutQuery(PageQuery):
     tool_id: UUID | None = None
+    audience_id: UUID | None = None
     state: State | None = None
 
 
@@ -138,6 +144,7 @@ class RolloutReason(Body):
 
 _r = Rollout.__table__.c  # type: ignore[attr-defined]
 _t = Tool.__table__.c  # type: ignore[attr-defined]
+_a = Audience.__table__.c  # type: ignore[attr-defined]
 _c = Curriculum.__table__.c  # type: ignore[attr-defined]
 _v = CurriculumVersion.__table__.c  # type: ignore[attr-defined]
 _text = literal_column
@@ -157,16 +164,25 @@ ROLLOUTS = Read(
         Tool.__table__,  # type: ignore[attr-defined]
         (_t.organization_id == _r.organization_id) & (_t.id == _r.tool_id),
     ),
-    filters=["tool_id", "state"],
+    filters=["tool_id", "audience_id", "state"],
     sorts=["go_live_on"],
 )
 
 
 def _flat(given: dict[str, Any]) -> dict[str, Any]:
-    """The fields of the table that a body gives; lists without repetition."""
+    """The fields of the table that a body gives; lists without repetition, and one audience in the other's place."""
+    if given.get("audience_id") and given.get("team_ids"):
+        raise Invalid(
+            "A rollout is for an audience, or for teams.",
+            errors=[FieldError("/team_ids", "Leave this out, or audience_id.")],
+        )
     flat = {name: value for name, value in given.items() if name != "gate"}
     if "team_ids" in flat:
         flat["team_ids"] = list(dict.fromkeys(flat["team_ids"]))
+    if flat.get("audience_id"):
+        flat["team_ids"] = []
+    elif flat.get("team_ids"):
+        flat["audience_id"] = None
     if "gate" in given:
         flat["min_pct"] = given["gate"]["min_pct"]
         flat["required_curricula"] = list(dict.fromkeys(given["gate"]["requires"]["curricula"]))
@@ -186,6 +202,9 @@ async def _require_known(session: AsyncSession, runtime: Runtime, flat: dict[str
         for place, id in enumerate(wanted)
         if id not in known
     ]
+    audience_id = flat.get("audience_id")
+    if audience_id is not None and not await _is_audience(session, audience_id):
+        errors.append(FieldError("/audience_id", "There is no such audience."))
     unknown = await unknown_teams(session, runtime, flat.get("team_ids", ()))
     errors += [
         FieldError(f"/team_ids/{place}", "There is no such team.")
@@ -194,6 +213,11 @@ async def _require_known(session: AsyncSession, runtime: Runtime, flat: dict[str
     ]
     if errors:
         raise Invalid("Something that the rollout names is not there.", errors=errors)
+
+
+async def _is_audience(session: AsyncSession, id: UUID) -> bool:
+    known = select(_a.id).where(_a.organization_id == organization_of(session), _a.id == id)
+    return await session.scalar(known) is not None
 
 
 async def unknown_teams(session: AsyncSession, runtime: Runtime, ids: Sequence[UUID]) -> set[UUID]:

@@ -1,9 +1,11 @@
 """The gate of a rollout: who of each team counts, who has what it requires, and who is missing. One statement.
 
 Who counts: the active people of the audience, but for those who rest from a required curriculum (leave, or another reason
-that somebody gave); everyone left out is told with the reason. A person has a curriculum when an assignment of it is
-completed. A team meets the gate when as many have everything as it takes: need = ⌈min_pct × those who count ÷ 100⌉.
-It may go live, too, with an override that a second person approved and that has not run out.
+that somebody gave); everyone left out is told with the reason, also those of the same teams whom the audience does not
+hold. A person has a curriculum when an assignment of it is completed, unless a certificate that came of it has run out on
+the day, or was revoked, and no other stands in its place. A team meets the gate when as many have everything as it takes:
+need = ⌈min_pct × those who count ÷ 100⌉. It may go live, too, with an override that a second person approved and that has
+not run out.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,7 +17,7 @@ from uuid import UUID
 import orjson
 
 from services.chassis.database import Reader
-from services.chassis.errors import Conflict, FieldError, NotFound
+from services.chassis.errors import Conflict, FieldError, Forbidden, NotFound
 from services.onboarding.domain.rollout import Rollout
 
 # People that are named of each team, and teams, unless somebody asks for fewer or more.
@@ -24,16 +26,43 @@ TEAMS = 200
 # What is kept of a gate that was met.
 _FIGURES = ("on", "min_pct", "of", "trained", "missing", "left_out", "override_ids")
 
-_READINESS = """
-WITH evidence AS MATERIALIZED (
-    SELECT a.person_id, a.curriculum_id, a.state
+# Who is asked about, what they have, and each team's figures: what readiness and forecast have in common.
+# $1 organization, $2 audience, $3 teams, $4 required curricula, $5 the day, $6 percent, $7 for whose eyes (null: all).
+POPULATION = """
+WITH chosen AS MATERIALIZED (
+    SELECT person_id FROM audience_member WHERE organization_id = $1 AND audience_id = $2
+    UNION
+    SELECT id FROM person WHERE organization_id = $1 AND team_id = ANY($3)
+), touched AS (
+    SELECT DISTINCT p.team_id
+    FROM chosen AS c JOIN person AS p ON p.organization_id = $1 AND p.id = c.person_id
+), completed AS MATERIALIZED (
+    SELECT a.id, a.person_id, a.curriculum_id
     FROM assignment AS a
-    WHERE a.organization_id = $1 AND a.curriculum_id = ANY($4)
-        AND a.state IN ('completed', 'suspended')
-    HOLD
+    WHERE a.organization_id = $1 AND a.curriculum_id = ANY($4) AND a.state = 'completed'
+), lapsed AS (
+    SELECT c.assignment_id
+    FROM certificate AS c
+    WHERE c.organization_id = $1 AND (c.revoked_at IS NOT NULL OR c.expires_on < $5)
+        AND c.assignment_id IN (SELECT id FROM completed)
+        AND NOT EXISTS (
+            SELECT FROM certificate AS n
+            WHERE n.organization_id = $1 AND n.person_id = c.person_id
+                AND n.curriculum_id IS NOT DISTINCT FROM c.curriculum_id
+                AND n.competence IS NOT DISTINCT FROM c.competence
+                AND coalesce(n.level, 0) >= coalesce(c.level, 0)
+                AND n.revoked_at IS NULL AND n.issued_on <= $5
+                AND coalesce(n.expires_on >= $5, true)
+        )
+), evidence AS (
+    SELECT person_id, curriculum_id, true AS has
+    FROM completed WHERE id NOT IN (SELECT assignment_id FROM lapsed)
+    UNION ALL
+    SELECT person_id, curriculum_id, false
+    FROM assignment
+    WHERE organization_id = $1 AND curriculum_id = ANY($4) AND state = 'suspended'
 ), by_curriculum AS (
-    SELECT person_id, curriculum_id, bool_or(state = 'completed') AS has,
-        bool_or(state = 'suspended') AS rests
+    SELECT person_id, curriculum_id, bool_or(has) AS has, bool_or(NOT has) AS rests
     FROM evidence
     GROUP BY person_id, curriculum_id
 ), standing AS (
@@ -41,46 +70,63 @@ WITH evidence AS MATERIALIZED (
         bool_or(rests AND NOT has) AS rests
     FROM by_curriculum
     GROUP BY person_id
-), member AS (
+), around AS (
+    SELECT p.id FROM touched AS t
+    JOIN person AS p ON p.organization_id = $1 AND p.team_id = t.team_id AND p.active
+    UNION
+    SELECT person_id FROM chosen
+), member AS MATERIALIZED (
     SELECT p.id, p.name, p.team_id, p.manager_id, s.has,
-        CASE WHEN NOT p.active THEN 'inactive' WHEN s.rests THEN 'suspended' END AS left_out,
+        CASE
+            WHEN c.person_id IS NULL THEN 'not_in_audience'
+            WHEN NOT p.active THEN 'inactive'
+            WHEN s.rests THEN 'suspended'
+        END AS left_out,
         coalesce(cardinality(s.has), 0) >= cardinality($4) AS ready
-    FROM person AS p
+    FROM around AS r
+    JOIN person AS p ON p.organization_id = $1 AND p.id = r.id
+    LEFT JOIN chosen AS c ON c.person_id = p.id
     LEFT JOIN standing AS s ON s.person_id = p.id
-    WHERE p.organization_id = $1 AND p.team_id = ANY($3)
 ), counted AS (
-    SELECT team_id, count(*) FILTER (WHERE left_out IS NULL) AS of,
+    SELECT m.team_id, t.name AS team_name,
+        count(*) FILTER (WHERE left_out IS NULL) AS of,
         count(*) FILTER (WHERE left_out IS NULL AND ready) AS trained,
         count(*) FILTER (WHERE left_out = 'inactive') AS inactive,
         count(*) FILTER (WHERE left_out = 'suspended') AS suspended,
-        bool_or(manager_id = $7) AS manages
-    FROM member
-    GROUP BY team_id
-), judged AS (
-    SELECT c.*, t.name AS team_name, n.need, c.trained >= n.need AS met, o.id AS override_id,
-        $7::uuid IS NULL OR t.lead_id IS NOT DISTINCT FROM $7 OR coalesce(c.manages, false)
-            AS named
-    FROM counted AS c
-    LEFT JOIN team AS t ON t.organization_id = $1 AND t.id = c.team_id
-    CROSS JOIN LATERAL (SELECT (c.of * $5::int + 99) / 100 AS need) AS n
+        count(*) FILTER (WHERE left_out = 'not_in_audience') AS not_in_audience,
+        $7::uuid IS NULL OR t.lead_id IS NOT DISTINCT FROM $7
+            OR coalesce(bool_or(m.manager_id = $7), false) AS named
+    FROM member AS m
+    LEFT JOIN team AS t ON t.organization_id = $1 AND t.id = m.team_id
+    GROUP BY m.team_id, t.name, t.lead_id
+), needed AS (
+    SELECT *, (of * $6::int + 99) / 100 AS need, inactive + suspended + not_in_audience AS left_out
+    FROM counted
+)"""
+_READINESS = (
+    POPULATION
+    + """
+, judged AS (
+    SELECT c.*, c.trained >= c.need AS met, o.id AS override_id
+    FROM needed AS c
     LEFT JOIN LATERAL (
         SELECT o.id FROM override AS o
-        WHERE o.organization_id = $1 AND o.rollout_id = $2 AND o.team_id = c.team_id
-            AND o.state = 'approved' AND o.expires_on >= $6
+        WHERE o.organization_id = $1 AND o.rollout_id = $8 AND o.team_id = c.team_id
+            AND o.state = 'approved' AND o.expires_on >= $5
         ORDER BY o.expires_on DESC, o.id
         LIMIT 1
     ) AS o ON true
 ), shown AS (
     SELECT * FROM judged
-    WHERE NOT ($9::bool AND (met OR override_id IS NOT NULL))
+    WHERE NOT ($10::bool AND (met OR override_id IS NOT NULL))
     ORDER BY met OR override_id IS NOT NULL, team_name, team_id
-    LIMIT $10
+    LIMIT $11
 ), ranked AS (
     SELECT m.*, row_number() OVER (
         PARTITION BY m.team_id, m.left_out IS NULL ORDER BY m.name, m.id
     ) AS place
     FROM member AS m
-    JOIN shown AS s ON s.team_id = m.team_id AND s.named
+    JOIN shown AS s ON s.team_id IS NOT DISTINCT FROM m.team_id AND s.named
     WHERE m.left_out IS NOT NULL OR NOT m.ready
 ), people AS (
     SELECT team_id,
@@ -91,19 +137,19 @@ WITH evidence AS MATERIALIZED (
         json_agg(json_build_object('person_id', id, 'name', name, 'reason', left_out)
             ORDER BY place) FILTER (WHERE left_out IS NOT NULL) AS left_out
     FROM ranked
-    WHERE place <= $8
+    WHERE place <= $9
     GROUP BY team_id
 )
 SELECT json_build_object(
-    'rollout_id', $2::uuid,
-    'on', $6::date,
-    'min_pct', $5::int,
+    'rollout_id', $8::uuid,
+    'on', $5::date,
+    'min_pct', $6::int,
     'may_go_live', coalesce(sum(of), 0) > 0
         AND coalesce(bool_and(met OR override_id IS NOT NULL), false),
     'of', coalesce(sum(of), 0),
     'trained', coalesce(sum(trained), 0),
     'missing', coalesce(sum(of - trained), 0),
-    'left_out', coalesce(sum(inactive + suspended), 0),
+    'left_out', coalesce(sum(left_out), 0),
     'teams_total', count(*),
     'override_ids', coalesce(
         json_agg(override_id) FILTER (WHERE NOT met AND override_id IS NOT NULL), '[]'
@@ -118,21 +164,40 @@ SELECT json_build_object(
                 'total', s.of - s.trained, 'people', coalesce(p.missing, '[]')
             ),
             'left_out', json_build_object(
-                'total', s.inactive + s.suspended,
+                'total', s.left_out,
                 'by_reason', json_build_object(
-                    'inactive', s.inactive, 'suspended', s.suspended
+                    'inactive', s.inactive, 'suspended', s.suspended,
+                    'not_in_audience', s.not_in_audience
                 ),
                 'people', coalesce(p.left_out, '[]')
             )
         ) ORDER BY s.met OR s.override_id IS NOT NULL, s.team_name, s.team_id)
-        FROM shown AS s LEFT JOIN people AS p ON p.team_id = s.team_id
+        FROM shown AS s LEFT JOIN people AS p ON p.team_id IS NOT DISTINCT FROM s.team_id
     ), '[]')
 )::text
 FROM judged
 """
-_READ = _READINESS.replace("HOLD", "")
-# Whoever would take away what was counted waits until the tool is live, or comes first and is seen.
-_HELD = _READINESS.replace("HOLD", "FOR SHARE")
+)
+# Whoever would take away what is counted waits until the tool is live, or comes first and is seen.
+_HOLD = (
+    """
+SELECT count(*) FROM (
+    SELECT FROM assignment
+    WHERE organization_id = $1 AND curriculum_id = ANY($2) AND state IN ('completed', 'suspended')
+    ORDER BY id FOR SHARE
+) AS held
+""",
+    """
+SELECT count(*) FROM (
+    SELECT FROM certificate
+    WHERE organization_id = $1 AND revoked_at IS NULL AND assignment_id IN (
+        SELECT id FROM assignment
+        WHERE organization_id = $1 AND curriculum_id = ANY($2) AND state = 'completed'
+    )
+    ORDER BY id FOR SHARE
+) AS held
+""",
+)
 
 
 class GateNotMet(Conflict):
@@ -182,13 +247,15 @@ class Gate:
     """What is judged: whom the rollout is for, and what they must have."""
 
     rollout_id: UUID
+    audience_id: UUID | None
     team_ids: Sequence[UUID]
     required_curricula: Sequence[UUID]
     min_pct: int
+    go_live_on: date
 
 
 _GATE = """
-SELECT r.team_ids, r.required_curricula, r.min_pct, t.owner_id
+SELECT r.audience_id, r.team_ids, r.required_curricula, r.min_pct, r.go_live_on, t.owner_id
 FROM rollout AS r
 JOIN tool AS t ON t.organization_id = r.organization_id AND t.id = r.tool_id
 WHERE r.organization_id = $1 AND r.id = $2
@@ -206,7 +273,15 @@ async def gate_of(reader: Reader, rollout_id: UUID) -> tuple[Gate, UUID]:
 
 async def readiness(reader: Reader, gate: Gate, asked: Asked) -> dict[str, Any]:
     """How each team stands to the gate; first those that do not meet it."""
-    return await _judge(reader, _READ, gate, asked, failing_only=False)
+    return await _judge(reader, gate, asked, failing_only=False)
+
+
+def require_sees(told: Mapping[str, Any]) -> None:
+    """Refuse with `Forbidden` whoever was found to lead neither a team in it nor people."""
+    if not told["sees"]:
+        raise Forbidden(
+            "This is for trainers, managers, admins, the owner of the tool and those who lead people in it."
+        )
 
 
 async def require_gate(reader: Reader, rollout: Rollout, today: date) -> dict[str, Any]:
@@ -214,8 +289,17 @@ async def require_gate(reader: Reader, rollout: Rollout, today: date) -> dict[st
 
     Returns the figures that were judged.
     """
-    gate = Gate(rollout.id, rollout.team_ids, rollout.required_curricula, rollout.min_pct)
-    told = await _judge(reader, _HELD, gate, Asked(today), failing_only=True)
+    gate = Gate(
+        rollout.id,
+        rollout.audience_id,
+        rollout.team_ids,
+        rollout.required_curricula,
+        rollout.min_pct,
+        rollout.go_live_on,
+    )
+    for hold in _HOLD:
+        await reader.connection.fetchval(hold, reader.organization_id, gate.required_curricula)
+    told = await _judge(reader, gate, Asked(today), failing_only=True)
     if told["of"] == 0:
         raise GateNotMet("Nobody counts, so nobody is trained: look at who is left out.")
     if not told["may_go_live"]:
@@ -223,21 +307,41 @@ async def require_gate(reader: Reader, rollout: Rollout, today: date) -> dict[st
     return {name: told[name] for name in _FIGURES}
 
 
-async def _judge(
-    reader: Reader, statement: str, gate: Gate, asked: Asked, *, failing_only: bool
-) -> dict[str, Any]:
+async def _judge(reader: Reader, gate: Gate, asked: Asked, *, failing_only: bool) -> dict[str, Any]:
     text = await reader.connection.fetchval(
-        statement,
+        _READINESS,
         reader.organization_id,
-        gate.rollout_id,
+        gate.audience_id,
         gate.team_ids,
         gate.required_curricula,
-        gate.min_pct,
         asked.on,
+        gate.min_pct,
         asked.viewer_id,
+        gate.rollout_id,
         asked.people,
         failing_only,
         asked.teams,
     )
     told: dict[str, Any] = orjson.loads(text)
     return told
+
+
+_IN_AUDIENCE = """
+SELECT EXISTS (
+    SELECT FROM person AS p
+    WHERE p.organization_id = $1 AND p.team_id = $4 AND (
+        p.team_id = ANY($3) OR EXISTS (
+            SELECT FROM audience_member AS m
+            WHERE m.organization_id = $1 AND m.audience_id = $2 AND m.person_id = p.id
+        )
+    )
+)
+"""
+
+
+async def is_in_audience(reader: Reader, rollout: Rollout, team_id: UUID) -> bool:
+    """Whether the rollout is for somebody in this team."""
+    there: bool = await reader.connection.fetchval(
+        _IN_AUDIENCE, reader.organization_id, rollout.audience_id, rollout.team_ids, team_id
+    )
+    return there

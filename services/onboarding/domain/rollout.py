@@ -76,14 +76,19 @@ def moves_from(state: State) -> list[Move]:
 
 
 class Rollout(Row, table=True):
-    """A tool on its way to its people. `min_pct` of those who count in each team must have `required_curricula`."""
+    """A tool on its way to its people: an audience, or whole teams.
+
+    `min_pct` of those who count in each team must have `required_curricula`.
+    """
 
     __tablename__: ClassVar[str] = "rollout"
     __table_args__ = (
         refers_to(SCHEMA, "tool", "tool_id"),
+        refers_to(SCHEMA, "audience", "audience_id"),
         Index("ix_rollout_tool", "organization_id", "tool_id", "id"),
         Index("ix_rollout_go_live", "organization_id", "go_live_on", "id"),
         CheckConstraint("min_pct BETWEEN 0 AND 100", name="min_pct"),
+        CheckConstraint("audience_id IS NULL OR team_ids = '{}'", name="one_audience"),
         CheckConstraint(
             "state IN ('draft', 'cancelled') OR cardinality(required_curricula) > 0",
             name="gate_asks_for_something",
@@ -99,6 +104,7 @@ class Rollout(Row, table=True):
     )
 
     tool_id: UUID
+    audience_id: UUID | None = None
     team_ids: list[UUID] = Field(default_factory=empty_list, sa_type=ARRAY(Uuid))
     go_live_on: date
     min_pct: int = Field(sa_type=SmallInteger)
@@ -194,7 +200,7 @@ class Rollout(Row, table=True):
         missing = [
             field
             for field, value in (
-                ("team_ids", self.team_ids),
+                ("audience_id", self.audience_id or self.team_ids),
                 ("gate/requires/curricula", self.required_curricula),
             )
             if not value

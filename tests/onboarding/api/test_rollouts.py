@@ -8,7 +8,9 @@ from services.chassis.caller import Role
 from services.onboarding.api.readiness import Readiness
 from tests.conftest import Firm, Person
 from tests.onboarding.makers import (
+    as_the_service,
     assignment,
+    audience,
     completed,
     completion_path,
     course_set,
@@ -16,6 +18,7 @@ from tests.onboarding.makers import (
     in_training,
     made,
     override,
+    policy,
     published_course,
     published_curriculum,
     rollout,
@@ -172,7 +175,7 @@ async def test_planning_takes_an_audience_and_a_gate_of_something_that_is_publis
     refused = await firm.trainer.post(f"/v1/rollouts/{empty['id']}/planning")
     assert refused.status_code == 422
     assert {m["field"] for m in refused.json()["missing"]} == {
-        "team_ids",
+        "audience_id",
         "gate/requires/curricula",
     }
     unpublished = await rollout(firm, await curriculum(firm))
@@ -343,7 +346,7 @@ async def test_readiness_shows_its_denominator_and_everyone_left_out_with_the_re
     }
     assert team["left_out"] == {
         "total": 2,
-        "by_reason": {"inactive": 1, "suspended": 1},
+        "by_reason": {"inactive": 1, "suspended": 1, "not_in_audience": 0},
         "people": [
             {"person_id": str(dag.id), "name": "Dag", "reason": "suspended"},
             {"person_id": str(eva.id), "name": "Eva", "reason": "inactive"},
@@ -394,3 +397,124 @@ async def test_a_lead_sees_names_of_the_own_team_figures_of_others_and_a_learner
 
 async def test_a_rollout_that_is_not_there_has_no_readiness(firm: Firm):
     assert (await firm.trainer.get(f"/v1/rollouts/{firm.learner.id}/readiness")).status_code == 404
+
+
+# --- certificates and audiences
+
+
+async def expire(firm: Firm, person: Person) -> None:
+    """Let the person's certificates have run out yesterday."""
+    await as_the_service(
+        firm,
+        "UPDATE certificate SET issued_on = current_date - 30, window_from = current_date - 9, "
+        f"expires_on = current_date - 1 WHERE person_id = '{person.id}'",
+    )
+
+
+async def test_a_gate_that_was_passed_yesterday_is_closed_when_a_certificate_expires(firm: Firm):
+    team_id, people = await sales(firm)
+    taught = await published_curriculum(firm)
+    await policy(firm, curriculum_id=taught["id"], valid_days=30, renewal_window_days=10)
+    new = await in_training(firm, taught, team_ids=[team_id])
+    await completed(firm, taught, *people)
+    path = f"/v1/rollouts/{new['id']}"
+    made(await firm.trainer.post(f"{path}/readiness"), 200)
+    await expire(firm, people[2])
+    closed = await firm.manager.post(f"{path}/go-live")
+    assert closed.status_code == 409
+    (team,) = closed.json()["teams"]
+    assert (team["have"], team["need"]) == (4, 5)
+    assert [p["name"] for p in team["missing"]["people"]] == ["Cilje"]
+    # Learned anew, it counts again.
+    await completed(firm, taught, people[2])
+    made(await firm.manager.post(f"{path}/go-live"), 200)
+
+
+async def test_a_competence_that_was_revoked_opens_no_gate(firm: Firm):
+    taught = await published_curriculum(
+        firm, course_set(await published_course(firm, competence="tills"))
+    )
+    new = await in_training(firm, taught, min_pct=1)
+    await completed(firm, taught, firm.learner)
+    held = made(await firm.learner.get("/v1/certificates", competence="tills"), 200)["items"][0]
+    seen = f"/v1/rollouts/{new['id']}/readiness"
+    assert made(await firm.manager.get(seen), 200)["trained"] == 1
+    why = {"reason": "Somebody else sat there."}
+    made(await firm.trainer.post(f"/v1/certificates/{held['id']}/revocation", why), 200)
+    assert made(await firm.manager.get(seen), 200)["trained"] == 0
+    assert (await firm.manager.post(f"/v1/rollouts/{new['id']}/go-live")).status_code == 409
+
+
+async def test_a_revocation_beside_a_go_live_is_seen_or_waits(firm: Firm):
+    taught = await published_curriculum(
+        firm, course_set(await published_course(firm, competence="tills"))
+    )
+    new = await in_training(firm, taught, min_pct=1)
+    await completed(firm, taught, firm.learner)
+    held = made(await firm.learner.get("/v1/certificates", competence="tills"), 200)["items"][0]
+    live, revoked = await asyncio.gather(
+        firm.manager.post(f"/v1/rollouts/{new['id']}/go-live"),
+        firm.trainer.post(f"/v1/certificates/{held['id']}/revocation", {"reason": "No."}),
+    )
+    assert revoked.status_code == 200
+    assert live.status_code in (200, 409)
+
+
+async def test_an_audience_says_whom_a_rollout_is_for(firm: Firm):
+    team_id, people = await sales(firm, 3)
+    those = await audience(firm, {"person": [str(p.id) for p in people[:2]]})
+    taught = await published_curriculum(firm)
+    new = await in_training(firm, taught, audience_id=those["id"], team_ids=[])
+    assert (new["audience_id"], new["team_ids"]) == (those["id"], [])
+    await completed(firm, taught, people[0])
+    seen = made(await firm.manager.get(f"/v1/rollouts/{new['id']}/readiness"), 200)
+    (team,) = seen["teams"]
+    assert (team["of"], team["trained"], team["team_id"]) == (2, 1, team_id)
+    assert team["left_out"]["people"] == [
+        {"person_id": str(people[2].id), "name": "Cilje", "reason": "not_in_audience"}
+    ]
+    asked = await override(firm.trainer, {**new, "team_ids": [team_id]})
+    assert asked["team_id"] == team_id
+    elsewhere = {
+        "team_id": str(firm.team_id),
+        "reason": "r",
+        "mitigation": "m",
+        "expires_on": in_days(1),
+    }
+    refused = await firm.trainer.post(f"/v1/rollouts/{new['id']}/overrides", elsewhere)
+    assert refused.status_code == 422
+    found = made(await firm.learner.get("/v1/rollouts", audience_id=those["id"]), 200)
+    assert [one["id"] for one in found["items"]] == [new["id"]]
+
+
+async def test_people_without_a_team_are_judged_together(firm: Firm):
+    alone = await firm.hire("Ensom")
+    those = await audience(firm, {"person": [str(alone.id)]})
+    taught = await published_curriculum(firm)
+    new = await in_training(firm, taught, audience_id=those["id"], team_ids=[])
+    closed = await firm.manager.post(f"/v1/rollouts/{new['id']}/go-live")
+    (team,) = closed.json()["teams"]
+    assert (team["team_id"], team["missing"]["people"][0]["name"]) == (None, "Ensom")
+    await completed(firm, taught, alone)
+    made(await firm.manager.post(f"/v1/rollouts/{new['id']}/go-live"), 200)
+
+
+async def test_a_rollout_is_for_an_audience_or_for_teams(firm: Firm):
+    those = await audience(firm, {"team": [str(firm.team_id)]})
+    taught = await published_curriculum(firm)
+    new = await rollout(firm, taught)
+    path = f"/v1/rollouts/{new['id']}"
+    both = {"audience_id": those["id"], "team_ids": [str(firm.team_id)]}
+    refused = await firm.trainer.patch(path, both)
+    assert refused.json()["errors"][0]["pointer"] == "/team_ids"
+    unknown = await firm.trainer.patch(path, {"audience_id": str(firm.learner.id)})
+    assert unknown.json()["errors"][0]["pointer"] == "/audience_id"
+    changed = made(await firm.trainer.patch(path, {"audience_id": those["id"]}), 200)
+    assert (changed["audience_id"], changed["team_ids"]) == (those["id"], [])
+    made(await firm.trainer.post(f"{path}/planning"), 200)
+    seen = made(await firm.manager.get(f"{path}/readiness"), 200)
+    assert (seen["of"], seen["left_out"]) == (6, 0)
+    back = made(await firm.trainer.patch(path, {"team_ids": both["team_ids"]}), 200)
+    assert (back["audience_id"], back["team_ids"]) == (None, both["team_ids"])
+    made(await firm.trainer.patch(path, {"audience_id": those["id"]}), 200)
+    assert (await firm.trainer.delete(f"/v1/audiences/{those['id']}")).status_code == 409
