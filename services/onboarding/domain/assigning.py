@@ -331,14 +331,21 @@ SELECT EXISTS (
 _MANY = 100
 
 
-async def are_new_to(reader: Reader, curriculum_id: UUID, people: Sequence[UUID | None]) -> bool:
-    """Whether many are assigned what none of them has, with nobody beside; takes the lock that assigning needs."""
+async def lock(reader: Reader, curriculum_id: UUID, *, alone: bool) -> bool:
+    """Take the lock that assigning needs until the end of the transaction; whether it is held alone, where that was wanted."""
     run = reader.connection
-    if len(people) >= _MANY and await run.fetchval(_ALONE, str(curriculum_id)):
-        given = reader.organization_id, curriculum_id, people
-        return not await run.fetchval(_SOMEBODY_HAS_IT, *given)
+    if alone and await run.fetchval(_ALONE, str(curriculum_id)):
+        return True
     await run.fetchval(_BESIDE_OTHERS, str(curriculum_id))
     return False
+
+
+async def _are_new_to(reader: Reader, curriculum_id: UUID, people: Sequence[UUID | None]) -> bool:
+    """Whether many are assigned what none of them has, with nobody beside; takes the lock that assigning needs."""
+    if not await lock(reader, curriculum_id, alone=len(people) >= _MANY):
+        return False
+    given = reader.organization_id, curriculum_id, people
+    return not await reader.connection.fetchval(_SOMEBODY_HAS_IT, *given)
 
 
 @dataclass(frozen=True, slots=True)
@@ -374,7 +381,7 @@ async def assign(
     starts = assigning.starts_on if assigning.starts_on and scheduled else today
     if dry_run:
         how = "try"
-    elif await are_new_to(reader, assigning.curriculum_id, wanted.people):
+    elif await _are_new_to(reader, assigning.curriculum_id, wanted.people):
         how = "add"
     else:
         how = "merge"

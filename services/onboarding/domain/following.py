@@ -24,7 +24,7 @@ from services.onboarding.domain.assigning import (
     MERGED,
     NEW,
     RESUMED_STATE,
-    are_new_to,
+    lock,
 )
 from services.onboarding.domain.assignment_rule import AssignmentRule
 from services.onboarding.domain.working_days import working_days_of
@@ -67,9 +67,13 @@ class Doing:
 
 # Whoever completed it, has it by this rule, or was taken out of it by hand, is not given it by the rule again.
 _MISSING = """
-SELECT coalesce(array_agg(m.person_id ORDER BY m.person_id), '{}')
+SELECT coalesce(array_agg(m.person_id ORDER BY m.person_id), '{}') AS people,
+    coalesce(bool_or(o.id IS NOT NULL), false) AS open
 FROM audience_member AS m
 JOIN person AS p ON p.organization_id = m.organization_id AND p.id = m.person_id AND p.active
+LEFT JOIN assignment AS o
+    ON o.organization_id = $1 AND o.person_id = m.person_id AND o.curriculum_id = $3
+    AND o.state IN ('scheduled', 'assigned', 'in_progress', 'suspended')
 WHERE m.organization_id = $1 AND m.audience_id = $2
     AND ($5::uuid[] IS NULL OR m.person_id = ANY($5))
     AND NOT EXISTS (
@@ -163,19 +167,21 @@ async def assign_missing(
 ) -> Applied:
     """Assign the members who lack it, of `people` alone where they are given; an exception for whoever cannot be."""
     run, organization_id = reader.connection, reader.organization_id
-    missing = await run.fetchval(
+    # Before looking: for as long as it is held, nobody else assigns the curriculum, and who has it is known.
+    alone = not dry_run and await lock(reader, rule.curriculum_id, alone=people is None)
+    found = await run.fetchrow(
         _MISSING, organization_id, rule.audience_id, rule.curriculum_id, _source(rule, True), people
     )
+    assert found is not None
+    missing: list[UUID] = found["people"]
     if not missing:
         return Applied()
     due = rule.due(await working_days_of(reader))
     version_id = await run.fetchval(_CURRENT_VERSION, organization_id, rule.curriculum_id)
     if dry_run:
         statement = _TRY
-    elif await are_new_to(reader, rule.curriculum_id, missing):
-        statement = _ASSIGN_NEW
     else:
-        statement = _ASSIGN
+        statement = _ASSIGN_NEW if alone and not found["open"] else _ASSIGN
     source = {"kind": "rule", "rule_id": str(rule.id), "held": True}
     values = {
         **doing.values(),
