@@ -412,7 +412,7 @@ def walkthrough_changed(
 def walkthrough_moved(
     verb: str, walkthrough: Walkthrough, before: Mapping[str, Any], after: Mapping[str, Any]
 ) -> Event:
-    """A walkthrough was held, was not held, or was called off: walkthrough.held, .missed, .cancelled."""
+    """A walkthrough was held, was not held, or was called off: walkthrough.held, .not-held, .cancelled."""
     return _part("walkthrough", verb, "walkthroughs", walkthrough, before, after)
 
 

@@ -46,6 +46,25 @@ def test_a_reference_to_nothing_is_told_by_its_field_and_one_from_what_is_left_a
 
 
 @pytest.mark.parametrize(
+    ("constraint", "told"),
+    [
+        (
+            "uq_unknown_organization_id_handover_id_what",
+            "There is one already with the same what.",
+        ),
+        ("uq_unknown_organization_id_owner_id", "There is one already with the same owner id."),
+        ("uq_unknown_open", "There is one already."),
+    ],
+)
+def test_what_is_there_already_is_told_by_its_fields(constraint: str, told: str) -> None:
+    taken = asyncpg.UniqueViolationError("x")
+    taken.table_name, taken.constraint_name = "unknown", constraint
+    refused = database_error(taken)
+    assert refused is not None
+    assert refused.detail == told
+
+
+@pytest.mark.parametrize(
     "mistake",
     [asyncpg.UndefinedColumnError, asyncpg.PostgresSyntaxError, asyncpg.InsufficientPrivilegeError],
 )

@@ -1,5 +1,6 @@
 """Whatever goes wrong, as a problem: our errors, FastAPI's, the database's, and our own mistakes."""
 
+import re
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
@@ -70,6 +71,10 @@ _WORDS = {
 }
 
 
+_MEMBER = re.compile(r"<\w+\.\w+: ('[^']*')>")
+_AFTER_AN_ID = re.compile(r"(?<=_id)_")
+
+
 def pointer_part(name: str) -> str:
     """A name as a part of a JSON Pointer (RFC 6901); half a surrogate pair, which JSON lets in, becomes `?`."""
     return name.encode("utf-8", "replace").decode().replace("~", "~0").replace("/", "~1")
@@ -101,7 +106,7 @@ def _field_error(error: Mapping[str, Any], pointer: str, where: str) -> FieldErr
     if error["type"] in _WORDS:
         # Its lists are English: 'a', 'b' or 'c'.
         params = {
-            name: value.replace("' or '", "', '") if isinstance(value, str) else value
+            name: _listed(value) if isinstance(value, str) else value
             for name, value in context.items()
             if name != "error"
         }
@@ -113,16 +118,23 @@ def _field_error(error: Mapping[str, Any], pointer: str, where: str) -> FieldErr
     )
 
 
+def _listed(expected: str) -> str:
+    """Pydantic's list of values without English words, and without Python's names for what has a name."""
+    return _MEMBER.sub(r"\1", expected).replace("' or '", "', '")
+
+
 def database_error(caught: asyncpg.PostgresError, *, reading: bool = False) -> DomainError | None:
     """What the database refused, as a domain error; None for what should not have reached it."""
     constraint = getattr(caught, "constraint_name", None) or ""
+    table = getattr(caught, "table_name", None) or ""
     match caught:
         case asyncpg.UniqueViolationError() | asyncpg.ExclusionViolationError():
-            return errors.Conflict("There is one already ({constraint}).", constraint=constraint)
+            return _taken(table, constraint)
         case asyncpg.ForeignKeyViolationError():
             return _dangling(caught, constraint)
         case asyncpg.CheckViolationError():
-            return Invalid("A rule of the data forbids it ({constraint}).", constraint=constraint)
+            rule = constraint.removeprefix(f"ck_{table}_").replace("_", " ")
+            return Invalid("A rule of the data forbids it: {rule}.", rule=rule)
         case asyncpg.DataError():
             return Invalid("A value is not one that can be stored or looked for.")
         case asyncpg.LockNotAvailableError() if not reading:
@@ -138,12 +150,23 @@ def database_error(caught: asyncpg.PostgresError, *, reading: bool = False) -> D
             return None
 
 
+def _taken(table: str, constraint: str) -> DomainError:
+    """What must be one of its kind, by the fields that our names for constraints tell; of what it is a part goes without saying."""
+    named = constraint.removeprefix(f"uq_{table}_organization_id_")
+    if named == constraint:
+        return errors.Conflict("There is one already.")
+    fields = _AFTER_AN_ID.split(named)
+    own = [field for field in fields if not field.endswith("_id")] or fields
+    return errors.Conflict(
+        "There is one already with the same {fields}.",
+        fields=", ".join(field.replace("_", " ") for field in own),
+    )
+
+
 def _dangling(caught: asyncpg.ForeignKeyViolationError, constraint: str) -> DomainError:
     """A reference to something that is not there, by the field that our names for constraints tell; or from what is left."""
     if "is still referenced" in (caught.detail or ""):
-        return errors.Conflict(
-            "Something still refers to it ({constraint}).", constraint=constraint
-        )
+        return errors.Conflict("Something still refers to it.")
     field = constraint.removeprefix(f"fk_{caught.table_name}_organization_id_")
     thing = field.removesuffix("_id").replace("_", " ")
     return Invalid(

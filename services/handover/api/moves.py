@@ -19,7 +19,7 @@ from services.chassis.web import CallerDep, NowDep, SessionDep, concept, found, 
 from services.handover import events
 from services.handover.api.handovers import HANDOVERS, HandoverOut
 from services.handover.api.heard import HeardDep
-from services.handover.domain.completeness import Item, missing_in, require_complete
+from services.handover.domain.completeness import Item, missing_in, require_answer, require_complete
 from services.handover.domain.contents import contents_of
 from services.handover.domain.guards import allowed_moves, require_clear
 from services.handover.domain.handover import Gap, Handover, Move
@@ -141,6 +141,9 @@ async def return_handover(
     handover_id: UUID, body: Return, caller: CallerDep, now: NowDep, session: SessionDep
 ) -> Response:
     """The lead names at least one gap."""
+    for place, gap in enumerate(body.gaps):
+        require_answer(f"/gaps/{place}/what", gap.what)
+        require_answer(f"/gaps/{place}/why", gap.why)
     gaps = [Gap(gap.what, gap.why) for gap in body.gaps]
     return await _moved(session, handover_id, "returned", now, lambda h: h.return_(caller, gaps))
 
@@ -191,6 +194,7 @@ async def cancel_handover(
     handover_id: UUID, body: Cancellation, caller: CallerDep, now: NowDep, session: SessionDep
 ) -> Response:
     """The seller or a manager, with a reason, before delivery starts."""
+    require_answer("/reason", body.reason)
     return await _moved(
         session, handover_id, "cancelled", now, lambda h: h.cancel(caller, body.reason)
     )

@@ -347,6 +347,7 @@ async def create_promise_outcome(
     handover = await load(session, Handover, handover_id)
     promise = await load(session, Promise, promise_id)
     handover.require_delivering(caller)
+    require_answer("/note", body.note)
     await require_parts(session, LogEntry, handover_id, "/evidence", body.evidence)
     if body.state is PromiseOutcome.kept:
         promise.require_move(PromiseMove.keep)

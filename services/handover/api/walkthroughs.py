@@ -319,7 +319,7 @@ async def create_walkthrough_outcome(
         walkthrough.hold(now, body.held_at, body.notes)
     else:
         walkthrough.miss(body.notes)
-    verb = "held" if body.state is WalkthroughState.held else "missed"
+    verb = "held" if body.state is WalkthroughState.held else "not-held"
     record(session, events.walkthrough_moved(verb, walkthrough, *changes(walkthrough)))
     return await _shown(session, walkthrough)
 

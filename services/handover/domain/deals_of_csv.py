@@ -12,6 +12,7 @@ from services.handover.domain.customer import Source
 from services.handover.domain.deal_cell import (
     DateFormat,
     DecimalMark,
+    Refused,
     amount_in,
     date_in,
     line_in,
@@ -22,7 +23,17 @@ from services.handover.domain.deal_cell import (
 from services.handover.domain.deal_file import CsvCells, Deal, DealRow, ForAll, each_once
 
 WON_VALUES = frozenset(
-    ("1", "true", "yes", "ja", "won", "closed won", "vundet", "vunnet", "vunne", "vunnen")
+    (
+        *("1", "true", "yes", "ja", "won", "closed won", "vundet", "vunnet", "vunne", "vunnen"),
+        # As spreadsheets write it.
+        *("sand", "sann", "sant"),
+    )
+)
+NOT_WON_VALUES = frozenset(
+    (
+        *("", "0", "false", "no", "nej", "nei", "not won", "lost", "closed lost", "open"),
+        *("tabt", "tapt", "förlorad", "åben", "åpen", "öppen", "falsk", "usann", "falskt"),
+    )
 )
 
 
@@ -73,7 +84,8 @@ def mapped_deals(
 ) -> Iterator[DealRow]:
     """The deals of any CSV, by a map of its columns.
 
-    A deal is won where the cell under `is_won` is one of `won_values`, without regard to case.
+    A deal is won where the cell under `is_won` is one of `won_values`, without regard to case, and not won where it is
+    another word that is known; what says neither is refused with its line and column.
     Raises FileError for columns that the file does not have.
     """
     columns.require_in(table)
@@ -81,6 +93,12 @@ def mapped_deals(
 
     def amount_of(cell: Cell) -> Decimal | None:
         return amount_in(cell, decimal_mark)
+
+    def won_in(cell: Cell) -> bool:
+        word = cell.text.casefold()
+        if word not in won | WON_VALUES | NOT_WON_VALUES:
+            raise Refused(cell, "{name} is {text}, neither won nor not won", text=cell.text)
+        return word in won
 
     def date_of(cell: Cell) -> date | None:
         return date_in(cell, date_format)
@@ -90,7 +108,7 @@ def mapped_deals(
             return DealRow(row.line, None, problems=row.problems)
         cells = CsvCells(table, row)
         external_id = cells.take(name_in, columns.external_id)
-        is_won = None if columns.is_won is None else cells.of(columns.is_won).text.casefold() in won
+        is_won = cells.take(won_in, columns.is_won)
         amount, currency = cells.money(
             columns.amount, columns.currency, for_all.currency, amount_of
         )

@@ -252,6 +252,24 @@ async def test_a_manager_cancels_with_a_reason_until_delivery_starts(firm: Firm)
     assert refused.status_code == 409
 
 
+@pytest.mark.parametrize("nothing", ["TBD", "?", "."])
+async def test_a_placeholder_is_no_reason(firm: Firm, nothing: str):
+    handover = await in_review(firm)
+    gap = {"what": "amount", "why": "It is the old price."}
+    path = f"/v1/handovers/{handover['id']}"
+    transfer = {"delivery_lead_id": str(firm.trainer.id), "reason": nothing}
+    for person, to, body, pointer in (
+        (firm.seller, "cancellation", {"reason": nothing}, "/reason"),
+        (firm.lead, "return", {"gaps": [gap, {**gap, "what": nothing}]}, "/gaps/1/what"),
+        (firm.lead, "return", {"gaps": [{**gap, "why": nothing}]}, "/gaps/0/why"),
+        (firm.manager, "transfer", transfer, "/reason"),
+        (firm.learner, "questions", {"text": nothing}, "/text"),
+    ):
+        refused = await person.post(f"{path}/{to}", body)
+        assert refused.status_code == 422
+        assert [error["pointer"] for error in refused.json()["errors"]] == [pointer]
+
+
 async def test_a_returned_handover_names_its_gaps_and_is_submitted_again(firm: Firm):
     handover = await in_review(firm)
     gap = {"what": "planned_start", "why": "The shops close in week 2."}

@@ -358,6 +358,15 @@ def test_any_csv_becomes_deals_by_a_map_of_its_columns():
     assert (lost.deal.is_won, lost.deal.is_closed, lost.deal.amount) == (False, None, None)
 
 
+def test_what_says_neither_won_nor_not_won_is_refused_where_it_stands():
+    rows = mapped_deals(
+        read_csv(ANY.replace("Tapt", "kanskje")), COLUMNS, ForAll(), decimal_mark=","
+    )
+    [problem] = list(rows)[1].problems
+    assert (problem.line, problem.column) == (3, 6)
+    assert problem.detail == "Status is kanskje, neither won nor not won"
+
+
 def test_which_values_mean_won_may_be_said():
     _, lost = mapped_deals(read_csv(ANY), COLUMNS, ForAll(), decimal_mark=",", won_values=["TAPT"])
     assert lost.deal is not None
