@@ -30,6 +30,7 @@ from services.onboarding.api import (
     sessions,
     tools,
     training,
+    waivers,
 )
 from services.onboarding.listeners import FOLLOWS
 
@@ -62,6 +63,7 @@ SERVICE = Service(
         question_banks.files,
         badges.router,
         forecasts.router,
+        waivers.router,
     ],
     follows=FOLLOWS,
     confidential=dict.fromkeys(

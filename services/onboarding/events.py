@@ -23,6 +23,7 @@ from services.onboarding.domain.question import Question, QuestionBank
 from services.onboarding.domain.rollout import Rollout
 from services.onboarding.domain.tool import Tool
 from services.onboarding.domain.topic_session import SessionPost, TopicSession
+from services.onboarding.domain.waiver import Extension, Waiver
 
 Changes = Mapping[str, Any]
 
@@ -191,6 +192,32 @@ def item_completed(completion: ItemCompletion) -> Event:
             "course_id": completion.course_id,
             "course_version": completion.course_version,
         },
+    )
+
+
+def item_waived(waiver: Waiver) -> Event:
+    """A trainer answered for it that somebody need not work through an item."""
+    return Event(
+        "item.waived",
+        f"assignments/{waiver.assignment_id}",
+        {
+            "assignment_id": waiver.assignment_id,
+            "person_id": waiver.person_id,
+            "item_key": waiver.item_key,
+            "reason": waiver.reason,
+            "valid_until": waiver.valid_until,
+        },
+    )
+
+
+def assignment_extended(assignment: Assignment, extension: Extension) -> Event:
+    """Somebody got more time."""
+    return Event(
+        "assignment.extended",
+        f"assignments/{assignment.id}",
+        {**_to_whom(assignment), "reason": extension.reason},
+        before={"due_on": extension.due_before},
+        after={"due_on": extension.due_on},
     )
 
 

@@ -1,7 +1,8 @@
 """Assignments as they are read and moved: who learns what by when, and how far they have come."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date
+from itertools import chain
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -49,13 +50,14 @@ from services.onboarding.domain.assignment import (
     State,
 )
 from services.onboarding.domain.base import directory
-from services.onboarding.domain.certifying import settle_completion
+from services.onboarding.domain.certifying import settle_completion, waivers_of
 from services.onboarding.domain.course_set import CourseSet, Rule, minutes_left, next_item
 from services.onboarding.domain.curriculum import Curriculum, CurriculumVersion, course_sets
 from services.onboarding.domain.learning_rights import (
     require_may_see_person,
     require_may_see_team,
 )
+from services.onboarding.domain.waiver import Waiver, WaiverReason
 
 router = concept("assignments")
 
@@ -80,7 +82,8 @@ class DueBasisOut(BaseModel):
 class AssignmentOut(BaseModel):
     """An assignment. `state` and `overdue` are as of today (UTC); `curriculum_version` is the number it is on.
 
-    `cycle` counts how often the person learns it, from 1.
+    `cycle` counts how often the person learns it, from 1. `extended`: somebody gave more time. `waived`: completed by
+    administrative waivers, which counts but is not certified.
     """
 
     id: UUID
@@ -100,6 +103,8 @@ class AssignmentOut(BaseModel):
     due_on: date | None
     due_basis: DueBasisOut | None
     overdue: bool
+    extended: bool
+    waived: bool
     sources: list[SourceOut]
     items_done: int
     minutes: int
@@ -113,8 +118,18 @@ class AssignmentPage(BaseModel):
     next: str | None
 
 
+class ItemWaiverOut(BaseModel):
+    """That the item need not be worked through, and by whose word."""
+
+    reason: WaiverReason
+    evidence: str | None
+    valid_until: date | None
+    waived_by: UUID
+    waived_at: Moment
+
+
 class ItemOut(BaseModel):
-    """A course in the assignment. `open` says whether it can be completed now."""
+    """A course in the assignment. `open` says whether it can be completed now; `waiver` is one that holds today (UTC)."""
 
     key: str
     title: str
@@ -124,6 +139,7 @@ class ItemOut(BaseModel):
     points: int
     grants: GrantOut | None
     completed_at: Moment | None
+    waiver: ItemWaiverOut | None
     open: bool
 
 
@@ -149,10 +165,11 @@ class AssignmentDetail(AssignmentOut):
 
 
 class StoredAssignment(AssignmentOut):
-    """An assignment with its tree, and when each item was completed."""
+    """An assignment with its tree, and when each item was completed or waived."""
 
     sets: list[SetOut]
     done: dict[str, Moment]
+    item_waivers: dict[str, ItemWaiverOut]
 
 
 class AssignmentQuery(PageQuery):
@@ -179,6 +196,11 @@ _a = Assignment.__table__.c  # type: ignore[attr-defined]
 _c = Curriculum.__table__.c  # type: ignore[attr-defined]
 _v = CurriculumVersion.__table__.c  # type: ignore[attr-defined]
 _i = ItemCompletion.__table__.c  # type: ignore[attr-defined]
+_w = Waiver.__table__.c  # type: ignore[attr-defined]
+_waiver_fields: Iterable[tuple[Any, Any]] = (
+    (literal_column(f"'{name}'"), _w[name]) for name in ItemWaiverOut.model_fields
+)
+_waiver = func.json_build_object(*chain.from_iterable(_waiver_fields))
 _p = directory.person.c
 _today = bindparam("today", type_=Date)
 _stored_state = cast(_a.state, Text)
@@ -247,6 +269,17 @@ STORED = Read(
             .scalar_subquery(),
             literal_column("'{}'::json"),
         ),
+        "item_waivers": func.coalesce(
+            select(func.json_object_agg(_w.item_key, _waiver))
+            .where(
+                _w.organization_id == _a.organization_id,
+                _w.assignment_id == _a.id,
+                (_w.valid_until >= _today) | _w.valid_until.is_(None),
+            )
+            .correlate(Assignment.__table__)  # type: ignore[attr-defined]
+            .scalar_subquery(),
+            literal_column("'{}'::json"),
+        ),
     },
     source=_source,
     filters=["person_id"],
@@ -257,19 +290,24 @@ STORED = Read(
 def with_progress(stored: Mapping[str, Any]) -> dict[str, Any]:
     """A stored assignment as the learner sees it: what is done, what is open, what comes next, how long it takes."""
     shown = dict(stored)
-    done: dict[str, str] = shown.pop("done")
+    completed: dict[str, str] = shown.pop("done")
+    waived: dict[str, Any] = shown.pop("item_waivers")
+    done = {*completed, *waived}
     sets = course_sets(shown["sets"])
     under_way = State(shown["state"]) in UNDER_WAY
     following = next_item(sets, done) if under_way else None
     return {
         **shown,
-        "sets": [_set_progress(one, done, under_way) for one in sets],
+        "sets": [_set_progress(one, completed, waived, under_way) for one in sets],
         "next_item": None if following is None else following.key,
         "minutes_left": minutes_left(sets, done),
     }
 
 
-def _set_progress(one: CourseSet, done: dict[str, str], under_way: bool) -> dict[str, Any]:
+def _set_progress(
+    one: CourseSet, completed: Mapping[str, str], waived: Mapping[str, Any], under_way: bool
+) -> dict[str, Any]:
+    done = {*completed, *waived}
     # A set that is done leaves its other courses open to whoever wants more.
     open_keys = {
         item.key
@@ -293,7 +331,8 @@ def _set_progress(one: CourseSet, done: dict[str, str], under_way: bool) -> dict
                 "minutes": item.minutes,
                 "points": item.points,
                 "grants": item.grants,
-                "completed_at": done.get(item.key),
+                "completed_at": completed.get(item.key),
+                "waiver": waived.get(item.key),
                 "open": item.key in open_keys,
             }
             for item in one.items
@@ -337,16 +376,18 @@ async def get_assignment(
     return found(detail)
 
 
-async def _sets_and_done(
-    session: AsyncSession, assignment: Assignment
+async def sets_and_done(
+    session: AsyncSession, assignment: Assignment, today: date
 ) -> tuple[list[CourseSet], set[str]]:
+    """The tree of an assignment, and the items that are completed or waived."""
     version = await load(session, CurriculumVersion, assignment.curriculum_version_id, lock=False)
     done = await session.scalars(
         select(_i.item_key).where(
             _i.organization_id == organization_of(session), _i.assignment_id == assignment.id
         )
     )
-    return course_sets(version.sets), set(done)
+    waived = [one.item_key for one in await waivers_of(session, assignment) if one.stands_on(today)]
+    return course_sets(version.sets), {*done, *waived}
 
 
 @router.post(
@@ -363,7 +404,7 @@ async def complete_item(
 ) -> Response:
     """The learner, or a trainer for them. What the course grants, they have from now on."""
     assignment = await load(session, Assignment, assignment_id)
-    sets, done = await _sets_and_done(session, assignment)
+    sets, done = await sets_and_done(session, assignment, now.date())
     completion = assignment.complete_item(caller, sets, done, key, now)
     await settle_completion(session, assignment, completion, now)
     await session.flush()

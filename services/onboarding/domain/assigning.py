@@ -153,7 +153,7 @@ END"""
 
 _CHANGES = """
     NOT a.sources @> CAST(:source_key AS jsonb)
-    OR excluded.due_on < a.due_on
+    OR (excluded.due_on < a.due_on AND NOT a.extended)
     OR (a.due_on IS NULL AND excluded.due_on IS NOT NULL)
     OR excluded.starts_on < a.starts_on
     OR (a.starts_on IS NOT NULL AND excluded.starts_on IS NULL)
@@ -193,13 +193,13 @@ MERGED = """
             WHEN a.sources @> CAST(:source_key AS jsonb) THEN a.sources
             ELSE a.sources || excluded.sources
         END,
-        due_on = least(a.due_on, excluded.due_on),
+        due_on = CASE WHEN a.extended THEN a.due_on ELSE least(a.due_on, excluded.due_on) END,
         due_kind = CASE
-            WHEN a.due_on <= excluded.due_on OR excluded.due_on IS NULL THEN a.due_kind
+            WHEN a.extended OR a.due_on <= excluded.due_on OR excluded.due_on IS NULL THEN a.due_kind
             ELSE excluded.due_kind
         END,
         due_days = CASE
-            WHEN a.due_on <= excluded.due_on OR excluded.due_on IS NULL THEN a.due_days
+            WHEN a.extended OR a.due_on <= excluded.due_on OR excluded.due_on IS NULL THEN a.due_days
             ELSE excluded.due_days
         END,
         starts_on = CASE
@@ -255,7 +255,7 @@ EVENTS = """
 # What it would come to, with nothing written.
 _TRIED = """
 , touched AS (
-    SELECT a.id, excluded.person_id, least(a.due_on, excluded.due_on) AS due_on,
+    SELECT a.id, excluded.person_id, CASE WHEN a.extended THEN a.due_on ELSE least(a.due_on, excluded.due_on) END AS due_on,
         a.id IS NULL AS created, CHANGED AS changed,
         NOT a.sources @> CAST(:source_key AS jsonb) AS joined
     FROM (SELECT *, CAST(:starts_on AS date) AS starts_on FROM judged) AS excluded

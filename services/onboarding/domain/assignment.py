@@ -130,6 +130,8 @@ class Assignment(Row, table=True):
         ),
         CheckConstraint("(started_at IS NULL) = (items_done = 0)", name="started_with_an_item"),
         CheckConstraint("cycle >= 1", name="cycle_from_one"),
+        CheckConstraint("NOT waived OR state = 'completed'", name="waived_when_completed"),
+        CheckConstraint("waived_until IS NULL OR waived", name="waived_until_a_day"),
     )
 
     person_id: UUID
@@ -153,6 +155,11 @@ class Assignment(Row, table=True):
         sa_type=text_enum(Suspension, "suspension"),
     )
     reason: str | None = None
+    # Somebody gave more time: no further source makes it shorter.
+    extended: bool = Field(default=False, sa_column_kwargs={"server_default": "false"})
+    # Completed by administrative waivers alone: it counts, without a certificate, up to and including a day or for good.
+    waived: bool = Field(default=False, sa_column_kwargs={"server_default": "false"})
+    waived_until: date | None = None
 
     # --- questions
 
@@ -201,14 +208,24 @@ class Assignment(Row, table=True):
         first = course_set.first_before(key, done)
         if first is not None:
             raise Conflict("The order counts here: first comes {first}.", first=first.key)
+        self.count_as_done(1, complete=is_complete(sets, {*done, key}), now=now)
+        return self._completion(item, caller, now)
+
+    def count_as_done(self, items: int, *, complete: bool, now: datetime) -> None:
+        """So many more items are completed or waived, and with them the whole where it is `complete`."""
+        self._arrive(now.date())
         if self.state is State.assigned:
             self._move(Move.start)
             self.started_at = now
-        self.items_done += 1
-        if is_complete(sets, {*done, key}):
+        self.items_done += items
+        if complete:
             self._move(Move.complete)
             self.completed_at = now
-        return self._completion(item, caller, now)
+
+    def give_until(self, due_on: date) -> None:
+        """Make it due on a later day."""
+        self.due_on, self.due_kind, self.due_days = due_on, DueKind.fixed, None
+        self.extended = True
 
     def suspend(self, today: date, reason: str, cause: Suspension = Suspension.asked) -> None:
         """Let it rest; nothing is lost."""

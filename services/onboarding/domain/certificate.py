@@ -146,6 +146,12 @@ class Certificate(Row, table=True):
             window = timedelta(days=policy.renewal_window_days)
             self.window_from = max(self.issued_on, self.expires_on - window)
 
+    def end_by(self, last: date) -> None:
+        """Let it hold no longer than what it rests on."""
+        if self.expires_on is None or self.expires_on > last:
+            self.expires_on = last
+            self.window_from = min(self.window_from or last, last)
+
     def revoke(self, caller: Caller, reason: str, now: datetime) -> None:
         """It never counted: for a trainer, with a reason."""
         caller.require(Role.trainer)

@@ -1,7 +1,7 @@
 """What completing leads to: certificates are issued, renewed, revoked, and in time call for a new cycle."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -15,9 +15,13 @@ from services.onboarding.domain.assignment import Assignment, ItemCompletion, St
 from services.onboarding.domain.certificate import Certificate
 from services.onboarding.domain.certification_policy import CertificationPolicy
 from services.onboarding.domain.course import Course
-from services.onboarding.domain.curriculum import Curriculum
+from services.onboarding.domain.course_set import CourseSet, find_item
+from services.onboarding.domain.curriculum import Curriculum, CurriculumVersion, course_sets
+from services.onboarding.domain.waiver import Waiver, rests_on_waivers
 
 _c = Certificate.__table__.c  # type: ignore[attr-defined]
+_i = ItemCompletion.__table__.c  # type: ignore[attr-defined]
+_w = Waiver.__table__.c  # type: ignore[attr-defined]
 _policy = CertificationPolicy.__table__.c  # type: ignore[attr-defined]
 
 
@@ -37,7 +41,75 @@ async def settle_completion(
         await _certify_course(session, completion, now)
     if assignment.state is State.completed:
         record(session, events.assignment_moved("completed", assignment, *moved))
-        await certify_curriculum(session, assignment, now)
+        await _certify_whole(session, assignment, now)
+
+
+async def settle_waivers(
+    session: AsyncSession,
+    assignment: Assignment,
+    sets: Sequence[CourseSet],
+    waivers: Sequence[Waiver],
+    now: datetime,
+) -> None:
+    """Store waivers, tell of them, and certify what they say that somebody is able to do.
+
+    Tested out and equivalent give the competence of the course as completing it does, for as long as the waiver holds; an
+    administrative waiver gives none.
+    """
+    session.add_all(waivers)
+    moved = changes(assignment)
+    record(session, *(events.item_waived(waiver) for waiver in waivers))
+    await session.flush()
+    for waiver in waivers:
+        found = find_item(sets, waiver.item_key)
+        assert found is not None  # it was found when it was waived
+        item = found[1]
+        if item.competence is not None and waiver.reason.certifies:
+            certificate = Certificate(
+                organization_id=assignment.organization_id,
+                person_id=assignment.person_id,
+                assignment_id=assignment.id,
+                course_id=item.course_id,
+                course_version=item.course_version,
+                competence=item.competence,
+                level=item.level,
+                title=item.title,
+                issued_on=now.date(),
+            )
+            await _issue(session, certificate, waiver.valid_until)
+    if assignment.state is State.completed:
+        record(session, events.assignment_moved("completed", assignment, *moved))
+        await _certify_whole(session, assignment, now)
+
+
+async def _certify_whole(session: AsyncSession, assignment: Assignment, now: datetime) -> None:
+    """Certify the curriculum, unless it is complete by administrative waivers alone."""
+    version = await load(session, CurriculumVersion, assignment.curriculum_version_id, lock=False)
+    waivers = await waivers_of(session, assignment)
+    done = set(
+        await session.scalars(
+            select(_i.item_key).where(
+                _i.organization_id == assignment.organization_id,
+                _i.assignment_id == assignment.id,
+            )
+        )
+    )
+    without, until = rests_on_waivers(course_sets(version.sets), done, waivers, now.date())
+    if without:
+        assignment.waived, assignment.waived_until = True, until
+        await session.flush()
+    else:
+        await certify_curriculum(session, assignment, now, until)
+
+
+async def waivers_of(session: AsyncSession, assignment: Assignment) -> list[Waiver]:
+    """The waivers in an assignment, also those that have run out."""
+    found = await session.scalars(
+        select(Waiver).where(
+            _w.organization_id == assignment.organization_id, _w.assignment_id == assignment.id
+        )
+    )
+    return list(found)
 
 
 async def _certify_course(session: AsyncSession, completion: ItemCompletion, now: datetime) -> None:
@@ -58,8 +130,10 @@ async def _certify_course(session: AsyncSession, completion: ItemCompletion, now
     )
 
 
-async def certify_curriculum(session: AsyncSession, assignment: Assignment, now: datetime) -> None:
-    """Certify that a curriculum was completed."""
+async def certify_curriculum(
+    session: AsyncSession, assignment: Assignment, now: datetime, until: date | None = None
+) -> None:
+    """Certify that a curriculum was completed; `until` is the last day of a waiver that it rests on."""
     curriculum = await load(session, Curriculum, assignment.curriculum_id, lock=False)
     await _issue(
         session,
@@ -71,12 +145,17 @@ async def certify_curriculum(session: AsyncSession, assignment: Assignment, now:
             title=curriculum.title,
             issued_on=now.date(),
         ),
+        until,
     )
 
 
-async def _issue(session: AsyncSession, certificate: Certificate) -> None:
+async def _issue(
+    session: AsyncSession, certificate: Certificate, until: date | None = None
+) -> None:
     before = [one for one in await _current_of(session, certificate) if certificate.renews(one)]
     certificate.run(await _policy_for(session, certificate), before)
+    if until is not None:
+        certificate.end_by(until)
     session.add(certificate)
     record(session, events.certificate_issued(certificate))
     for one in before:
