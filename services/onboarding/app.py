@@ -10,9 +10,11 @@ from services.chassis.runtime import Neighbours
 from services.chassis.settings import Settings
 from services.chassis.web import Service, create_app
 from services.onboarding.api import (
+    assessments,
     assigning,
     assignment_rules,
     assignments,
+    attempts,
     attendance,
     audiences,
     badges,
@@ -64,11 +66,15 @@ SERVICE = Service(
         badges.router,
         forecasts.router,
         waivers.router,
+        assessments.router,
+        attempts.router,
     ],
     follows=FOLLOWS,
     confidential=dict.fromkeys(
         ("assignment.", "item.", "competence.", "certificate.", "booking."), _KNOW_WHO_LEARNS
-    ),
+    )
+    # Managers read the results of their own people, and only theirs, by the API.
+    | {"attempt.": frozenset({Role.trainer, Role.admin})},
 )
 
 

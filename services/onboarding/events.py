@@ -9,8 +9,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from services.chassis.events import Event
+from services.onboarding.domain.assessment import Assessment, AttemptGrant
 from services.onboarding.domain.assignment import Assignment, ItemCompletion
 from services.onboarding.domain.assignment_rule import AssignmentRule
+from services.onboarding.domain.attempt import Attempt
 from services.onboarding.domain.audience import Audience, Flow
 from services.onboarding.domain.booking import Booking, Seat
 from services.onboarding.domain.certificate import Certificate
@@ -487,6 +489,68 @@ def override_moved(verb: str, override: Override, before: Changes, after: Change
         },
         before=before,
         after=after,
+    )
+
+
+def assessment_created(assessment: Assessment) -> Event:
+    """An assessment was begun."""
+    return Event(
+        "assessment.created",
+        f"assessments/{assessment.id}",
+        after={
+            "key": assessment.key,
+            "title": assessment.title,
+            "question_bank_id": assessment.question_bank_id,
+            "course_id": assessment.course_id,
+        },
+    )
+
+
+def assessment_changed(assessment: Assessment, before: Changes, after: Changes) -> Event:
+    """An assessment asks for more or less than before; attempts that have begun do not notice."""
+    return Event("assessment.changed", f"assessments/{assessment.id}", before=before, after=after)
+
+
+def assessment_published(assessment: Assessment) -> Event:
+    """An assessment can be attempted from now on."""
+    return Event("assessment.published", f"assessments/{assessment.id}", {"key": assessment.key})
+
+
+def assessment_retired(assessment: Assessment) -> Event:
+    """An assessment is attempted no more."""
+    return Event("assessment.retired", f"assessments/{assessment.id}", {"key": assessment.key})
+
+
+# Neither questions nor answers are in any event of an attempt.
+def attempt_moved(verb: str, attempt: Attempt) -> Event:
+    """An attempt went on: attempt.started, .answered, .submitted, .passed, .failed, .expired, .voided."""
+    return Event(
+        f"attempt.{verb}",
+        f"attempts/{attempt.id}",
+        {
+            "attempt_id": attempt.id,
+            "assessment_id": attempt.assessment_id,
+            "person_id": attempt.person_id,
+            "assignment_id": attempt.assignment_id,
+            "number": attempt.number,
+            "score": attempt.score,
+            "reason": attempt.void_reason,
+        },
+    )
+
+
+def attempt_granted(grant: AttemptGrant) -> Event:
+    """A trainer granted somebody further attempts."""
+    return Event(
+        "attempt.granted",
+        f"assessments/{grant.assessment_id}",
+        {
+            "assessment_id": grant.assessment_id,
+            "person_id": grant.person_id,
+            "assignment_id": grant.assignment_id,
+            "attempts": grant.attempts,
+            "reason": grant.reason,
+        },
     )
 
 

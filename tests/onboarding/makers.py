@@ -244,6 +244,32 @@ def true_or_false(text: str = "The customer comes first.", answer: bool = True) 
     return {"kind": "true_false", "text": {"text": text}, "content": {"answer": answer}}
 
 
+async def assessment(firm: Firm, bank: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    """A published assessment of a bank."""
+    given = {
+        "key": a_key("assessment"),
+        "title": "Do you know the till?",
+        "question_bank_id": bank["id"],
+        "pass_mark": 0.5,
+        **fields,
+    }
+    new = made(await firm.trainer.post("/v1/assessments", given))
+    return made(await firm.trainer.post(f"/v1/assessments/{new['id']}/publication"), 200)
+
+
+async def attempt(person: Person, assessment: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    """An attempt that a person begins."""
+    return made(await person.post(f"/v1/assessments/{assessment['id']}/attempts", fields))
+
+
+async def handed_in(
+    person: Person, attempt: dict[str, Any], answers: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """An attempt, handed in with these answers."""
+    path = f"/v1/attempts/{attempt['id']}/submission"
+    return made(await person.post(path, {"answers": answers or {}}), 200)
+
+
 async def gift(person: Person, bank: dict[str, Any], text: str | bytes, **params: Any) -> Any:
     """The answer to a GIFT file that is imported into a bank."""
     content = text.encode() if isinstance(text, str) else text

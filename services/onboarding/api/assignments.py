@@ -53,6 +53,7 @@ from services.onboarding.domain.base import directory
 from services.onboarding.domain.certifying import settle_completion, waivers_of
 from services.onboarding.domain.course_set import CourseSet, Rule, minutes_left, next_item
 from services.onboarding.domain.curriculum import Curriculum, CurriculumVersion, course_sets
+from services.onboarding.domain.gating import require_passed
 from services.onboarding.domain.learning_rights import (
     require_may_see_person,
     require_may_see_team,
@@ -402,10 +403,14 @@ async def complete_item(
     now: NowDep,
     session: SessionDep,
 ) -> Response:
-    """The learner, or a trainer for them. What the course grants, they have from now on."""
+    """The learner, or a trainer for them. What the course grants, they have from now on.
+
+    A course with a quiz is completed by passing it; a trainer may complete it for others without.
+    """
     assignment = await load(session, Assignment, assignment_id)
     sets, done = await sets_and_done(session, assignment, now.date())
     completion = assignment.complete_item(caller, sets, done, key, now)
+    await require_passed(session, caller, assignment, sets, key)
     await settle_completion(session, assignment, completion, now)
     await session.flush()
     return found(await detail_of(reader_of(session), assignment.id, now.date()))

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.onboarding.domain.audience_upkeep import follow_calendar_due
 from services.onboarding.domain.certifying import open_renewals, tell_of_certificates
+from services.onboarding.domain.gating import expire_attempts
 from services.onboarding.domain.seats import lapse_offers
 
 
@@ -27,4 +28,5 @@ CHORES: Sequence[Chore] = (
     Chore("open_renewals", open_renewals),
     Chore("tell_of_certificates", tell_of_certificates),
     Chore("lapse_offers", lapse_offers),
+    Chore("expire_attempts", expire_attempts),
 )

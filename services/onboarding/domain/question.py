@@ -52,9 +52,7 @@ class TextFormat(StrEnum):
 
 Content = Mapping[str, Any]
 
-# A description asks nothing, and a person must read an essay.
 ASKS_NOTHING = frozenset({QuestionKind.description})
-GRADED_BY_HAND = frozenset({QuestionKind.essay})
 
 
 class QuestionBank(Row, table=True):
