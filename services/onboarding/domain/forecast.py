@@ -28,7 +28,7 @@ import orjson
 from services.chassis.database import Reader
 from services.onboarding.domain.course_set import minutes_left
 from services.onboarding.domain.curriculum import course_sets
-from services.onboarding.domain.readiness import POPULATION, Asked, Gate
+from services.onboarding.domain.readiness import POPULATION, Asked, Gate, fetch_at_once
 from services.onboarding.domain.working_days import WorkingDays, working_days_of
 
 PACE_DAYS = 10
@@ -161,7 +161,7 @@ _FORECAST = (
 ), lacking AS (
     SELECT m.id AS person_id, m.team_id, asked AS curriculum_id
     FROM member AS m
-    JOIN needed AS s ON s.team_id IS NOT DISTINCT FROM m.team_id AND s.trained < s.need
+    JOIN needed AS s ON s.team_id = m.team_id AND s.trained < s.need
     CROSS JOIN unnest($4::uuid[]) AS asked
     WHERE m.left_out IS NULL AND (m.has IS NULL OR asked <> ALL(m.has))
 ), taught AS (
@@ -209,15 +209,16 @@ SELECT json_build_object(
     'sees', coalesce((SELECT bool_or(named) FROM needed), $7::uuid IS NULL),
     'teams', coalesce((
         SELECT json_agg(json_build_object(
-            'team_id', s.team_id, 'team_name', s.team_name, 'of', s.of, 'have', s.trained,
+            'team_id', nullif(s.team_id, '00000000-0000-0000-0000-000000000000'),
+            'team_name', s.team_name, 'of', s.of, 'have', s.trained,
             'need', s.need, 'minutes', coalesce(p.minutes, 0), 'squares', coalesce(p.squares, 0),
-            'shown', EXISTS (SELECT FROM shown AS h WHERE h.team_id IS NOT DISTINCT FROM s.team_id),
+            'shown', EXISTS (SELECT FROM shown AS h WHERE h.team_id = s.team_id),
             'work', coalesce((
                 SELECT json_agg(json_build_array(a.work, a.people)) FROM alike AS a
-                WHERE a.team_id IS NOT DISTINCT FROM s.team_id
+                WHERE a.team_id = s.team_id
             ), '[]')
         ) ORDER BY s.trained >= s.need, s.team_name, s.team_id)
-        FROM needed AS s LEFT JOIN pace AS p ON p.team_id IS NOT DISTINCT FROM s.team_id
+        FROM needed AS s LEFT JOIN pace AS p ON p.team_id = s.team_id
     ), '[]'),
     'versions', coalesce((
         SELECT json_object_agg(v.id, v.sets) FROM curriculum_version AS v
@@ -257,7 +258,8 @@ async def forecast(reader: Reader, gate: Gate, asked: Asked, now: datetime) -> d
     """The p50 and p80 day of each team, as the module says; first the teams that are not ready."""
     calendar = await working_days_of(reader)
     since = calendar.before(asked.on + timedelta(days=1), PACE_DAYS)
-    text = await reader.connection.fetchval(
+    text = await fetch_at_once(
+        reader,
         _FORECAST,
         reader.organization_id,
         gate.audience_id,
