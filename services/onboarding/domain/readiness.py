@@ -329,8 +329,10 @@ async def _judge(reader: Reader, gate: Gate, asked: Asked, *, failing_only: bool
 
 
 async def fetch_at_once(reader: Reader, statement: str, *arguments: Any) -> str:
-    """The answer of a statement over POPULATION, planned for many: PostgreSQL cannot tell how many the audience holds,
-    takes them for few and goes through all of them for each of them, hours for a hundred thousand."""
+    """The answer of a statement over POPULATION, whose parts are joined by hashing.
+
+    PostgreSQL cannot tell how many people the audience holds, and may take them for few.
+    """
     await reader.connection.execute("SET LOCAL enable_nestloop = off")
     text: str = await reader.connection.fetchval(statement, *arguments)
     await reader.connection.execute("SET LOCAL enable_nestloop = on")
