@@ -43,11 +43,13 @@ def nested(annotation: Any) -> type[BaseModel] | None:
 
 
 def assert_shape(model: type[BaseModel], value: dict[str, Any], where: str) -> None:
-    """Exactly the fields of the model, in it and in all that it holds."""
-    assert set(value) == set(model.model_fields), where
+    """Exactly the fields of the model, in it and in all that it holds; only what has a default may be left out."""
+    fields = model.model_fields
+    required = {name for name, field in fields.items() if field.is_required()}
+    assert required <= set(value) <= set(fields), where
     for name, field in model.model_fields.items():
         inner = nested(field.annotation)
-        if inner is None:
+        if inner is None or name not in value:
             continue
         held = value[name] if isinstance(value[name], list) else [value[name]]
         for entry in held:
