@@ -106,6 +106,10 @@ async def _fill_onboarding(everything: Filled) -> str:
     unused = await onboarding.audience(firm, {"job_role": ["nobody's"]})
     idle = await onboarding.assignment_rule(firm, audience, curriculum, active=False)
     everything.have(audience_id=audience["id"], assignment_rule_id=rule["id"])
+    # Somebody whose due date nobody can work out.
+    other = await onboarding.published_curriculum(firm, onboarding.course_set(course))
+    due = {"kind": "after_hire", "days": 14}
+    await onboarding.assignment_rule(firm, audience, other, due=due)
     everything.have(audience_id=unused["id"], assignment_rule_id=idle["id"])
     return competence
 
