@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from unicodedata import category
 from zoneinfo import ZoneInfo, available_timezones
 
 from icalendar import Calendar, Event, vCalAddress, vUri
@@ -17,6 +18,8 @@ MEDIA_TYPE = "text/calendar"
 
 # How much of a time zone's history goes along: its rules around the appointment, not those since 1970.
 _AROUND = timedelta(days=366)
+# Control characters, and what separates lines and paragraphs.
+_NO_TEXT = frozenset({"Cc", "Zl", "Zp"})
 # Names that depend on the machine or stand for no place.
 _NO_PLACE = frozenset({"localtime", "Factory"})
 
@@ -72,10 +75,10 @@ def invitation(appointment: Appointment, now: datetime) -> bytes:
     zone = UTC if appointment.time_zone is None else ZoneInfo(appointment.time_zone)
     event.add("dtstart", appointment.starts_at.astimezone(zone))
     event.add("dtend", appointment.ends_at.astimezone(zone))
-    event.add("summary", appointment.summary)
+    event.add("summary", _line(appointment.summary))
     event.add("status", "CANCELLED" if appointment.is_cancelled else "CONFIRMED")
     if appointment.location is not None:
-        event.add("location", appointment.location)
+        event.add("location", _line(appointment.location))
     if appointment.link is not None:
         event.add("url", vUri(appointment.link))
     _invite(event, appointment)
@@ -110,5 +113,13 @@ def _invite(event: Event, appointment: Appointment) -> None:
 
 def _address(guest: Guest) -> vCalAddress:
     address = vCalAddress(f"mailto:{guest.email}")
-    address.params["CN"] = guest.name
+    address.params["CN"] = _line(guest.name)
     return address
+
+
+def _line(text: str) -> str:
+    """The text, with a blank for what some readers take for the end of a line; \\n is written as iCalendar writes it."""
+    return "".join(
+        " " if char != "\n" and category(char) in _NO_TEXT else char
+        for char in text.replace("\r\n", "\n")
+    )

@@ -139,3 +139,12 @@ def test_what_is_no_time_zone_is_refused(name: str):
 @pytest.mark.parametrize("name", ["Europe/Oslo", "Europe/Stockholm", "Atlantic/Faroe", "UTC"])
 def test_a_time_zone_is_taken(name: str):
     assert time_zone(name) == name
+
+
+@pytest.mark.parametrize("end", ["\u2028", "\u2029", "\x85", "\x0b", "\x00", "\r"])
+def test_what_some_take_for_the_end_of_a_line_is_a_blank(end: str):
+    _, event = written(
+        summary=f"Tills{end}X", location=f"Oslo{end}X", organizer=Guest(f"Åse{end}X", "a@b.example")
+    )
+    assert (event["summary"], event["location"]) == ("Tills X", "Oslo X")
+    assert event["organizer"].params["CN"] == "Åse X"
