@@ -3,6 +3,7 @@
 A correction is a new entry that names the one it corrects. The database lets the service insert and read, nothing else.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
@@ -87,7 +88,19 @@ def require_corrector(entry: LogEntry, handover: Handover, caller: Caller) -> No
 
 
 def unresolved_changes(entries: Iterable[LogEntry]) -> list[LogEntry]:
-    """The entries that tell of a change and that no later entry corrects."""
+    """The entries that tell of a change and that no later entry corrects which still stands itself."""
     known = list(entries)
-    corrected = {entry.corrects for entry in known}
+    by_id = {entry.id: entry for entry in known}
+    waiting = Counter(entry.corrects for entry in known)
+    corrected: set[UUID] = set()
+    decided = [entry for entry in known if not waiting[entry.id]]
+    # Grows on the way: whether an entry stands is known once it is of all that correct it.
+    for entry in decided:
+        if entry.corrects is None:
+            continue
+        if entry.id not in corrected:
+            corrected.add(entry.corrects)
+        waiting[entry.corrects] -= 1
+        if not waiting[entry.corrects] and entry.corrects in by_id:
+            decided.append(by_id[entry.corrects])
     return [entry for entry in known if entry.kind is LogKind.change and entry.id not in corrected]

@@ -93,6 +93,21 @@ def test_a_change_told_since_is_one_until_it_is_corrected():
     assert obstacles(promise, read_back(promise), log=[change, correction]) == []
 
 
+def test_a_correction_that_was_corrected_does_not_correct():
+    promise = a_promise(PromiseState.accepted)
+    log = [a_change(promise)]
+    for told in (False, True, False):
+        log.append(LogEntry(kind=LogKind.note, corrects=log[-1].id))
+        assert bool(obstacles(promise, read_back(promise), log=log)) is told
+
+
+def test_of_two_corrections_one_that_stands_is_enough():
+    change = a_change(a_promise(PromiseState.accepted))
+    one, other = (LogEntry(kind=LogKind.note, corrects=change.id) for _ in range(2))
+    denial = LogEntry(kind=LogKind.note, corrects=one.id)
+    assert unresolved_changes([change, one, other, denial]) == []
+
+
 def test_a_change_told_before_the_promise_got_its_words_is_none():
     promise = a_promise(PromiseState.accepted)
     earlier = a_change(promise, minutes_later=-1)
