@@ -237,6 +237,14 @@ class JsonCells(DealCells):
             raise Refused(cell, "{name} has a character that cannot be stored")
         return cell
 
+    def take_value(self, meaning: Callable[[Cell], T | None], name: str, value: Any) -> T | None:
+        """What a value that stands at this path means; None where it is refused, which the outcome then tells."""
+        try:
+            return meaning(self.as_cell(name, value))
+        except Refused as refused:
+            self.problems.append(refused.problem)
+            return None
+
 
 def json_rows(
     records: Iterable[JsonRecord], read: Callable[[JsonRecord], DealRow]
@@ -254,7 +262,8 @@ def json_rows(
 
 def each_once(rows: Iterable[DealRow]) -> Iterator[DealRow]:
     """The rows, where one whose id stands further up is a duplicate, whatever else it says."""
-    first: dict[str, int | str] = {}
+    # Of pages that stand one after the other, each has a first record: the count alone tells them apart.
+    first: dict[str, tuple[int, int | str]] = {}
     for count, row in enumerate(rows):
         if count == MAX_DEALS:
             raise FileError(
@@ -263,9 +272,8 @@ def each_once(rows: Iterable[DealRow]) -> Iterator[DealRow]:
         if row.external_id is None or row.left_out:
             yield row
             continue
-        here = row.pointer or row.line
-        place = first.setdefault(row.external_id, here)
-        if place == here:
+        number, place = first.setdefault(row.external_id, (count, row.pointer or row.line))
+        if number == count:
             yield row
         else:
             yield DealRow(row.line, row.external_id, duplicate_of=place, pointer=row.pointer)

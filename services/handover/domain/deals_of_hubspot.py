@@ -47,7 +47,7 @@ def hubspot_deals(file: BinaryIO, stages: Stages | None, for_all: ForAll) -> Ite
         external_id = cells.take(name_in, "id")
         if cells.take(boolean_in, "archived"):
             return cells.left_out(external_id, HUBSPOT_ARCHIVED)
-        company = _company(record.value)
+        company = cells.take_value(line_in, "associations/companies", _company(record.value))
         amount, currency = cells.money(
             "properties/amount", "properties/deal_currency_code", for_all.currency, plain_amount
         )
@@ -105,9 +105,9 @@ def hubspot_stages(file: BinaryIO) -> Stages:
             is_closed = str(said.get("isClosed", "")).casefold() == "true"
             # HubSpot's own rule: a closed stage with the probability 1 is won.
             is_won = is_closed and str(said.get("probability", "")) in ("1", "1.0")
-            label = stage.get("label")
+            label = JsonCells(JsonRecord(stage, pipeline.line, pipeline.pointer)).text("label")
             stages[str(pipeline.value.get("id")), str(stage.get("id"))] = Stage(
-                label.strip() if isinstance(label, str) else None, is_won, is_closed
+                label, is_won, is_closed
             )
     return stages
 

@@ -58,7 +58,7 @@ class _Members(JsonCells):
         """The name that v1 puts beside an id."""
         value = self.value.get(name)
         named = value.get("name") if isinstance(value, dict) else None
-        return self.as_cell(f"{name}/name", named).text or None
+        return self.take_value(text_in, f"{name}/name", named)
 
 
 def pipedrive_deals(

@@ -380,3 +380,38 @@ def test_what_is_no_answer_of_the_crm_is_refused(source: Source):
     for content in (b"", b"id,name\n1,2\n", {"error": "not allowed"}):
         with pytest.raises(FileError):
             rows(source, content)
+
+
+@pytest.mark.parametrize(
+    ("field", "organization", "pointers"),
+    [
+        ("org_id", {"name": [1], "value": 8}, ["/data/0/org_id/name"]),
+        ("org_id", {"name": "a\x00b", "value": 8}, ["/data/0/org_id/name"]),
+        ("org_id", {"name": {"x": 1}, "id": {}}, ["/data/0/org_id/id", "/data/0/org_id/name"]),
+        ("person_id", {"name": [1], "value": 8}, ["/data/0/person_id/name"]),
+    ],
+)
+def test_a_name_beside_an_id_that_is_no_text_fails_its_row_alone(
+    field: str, organization: Any, pointers: list[str]
+):
+    fields = {"org_id": None, field: organization}
+    wrong, good = pipedrive(pipedrive_deal(**fields), pipedrive_deal(id=43))
+    assert set(pointers) <= {problem.pointer for problem in wrong.problems}
+    assert good.deal is not None
+
+
+def test_a_company_with_an_id_that_cannot_be_stored_fails_its_row_alone():
+    wrong = hubspot_deal()
+    wrong["associations"] = {"companies": {"results": [{"id": "7\x007"}]}}
+    [(pointer, problem), *_] = the_problems(hubspot(wrong))
+    assert (pointer, problem) == (
+        "/results/0/associations/companies",
+        "companies has a character that cannot be stored",
+    )
+
+
+def test_the_same_deal_at_the_same_place_of_the_next_page_is_left_out():
+    page = json.dumps({"results": [hubspot_deal()]}).encode()
+    first, again = rows(Source.hubspot, page + page, COMPANIES, PIPELINES)
+    assert first.deal is not None
+    assert (again.deal, again.duplicate_of) == (None, "/results/0")
