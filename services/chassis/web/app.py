@@ -23,7 +23,7 @@ from services.chassis.listeners import Listener
 from services.chassis.runtime import Neighbours, Runtime
 from services.chassis.settings import Settings
 from services.chassis.telemetry import Telemetry
-from services.chassis.web.failure import HANDLERS
+from services.chassis.web.failure import HANDLERS, Mistakes
 from services.chassis.web.house import house
 
 log = structlog.get_logger(__name__)
@@ -97,6 +97,7 @@ def create_app(
         exception_handlers=HANDLERS,
     )
     app.state.service = service.name
+    app.add_middleware(Mistakes)
     app.add_middleware(Telemetry, service=service.name)
     for router in service.routers:
         # Added flat: an included router costs 0.04 ms of CPU for each router before it.

@@ -12,6 +12,7 @@ from sqlalchemy import exc
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Match as RouteMatch
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.chassis import errors, problems
 from services.chassis.database import UNFIT, driver_error, is_gone
@@ -243,6 +244,36 @@ async def _on_unexpected(request: Request, error: Exception) -> Response:
     return problems.problem(
         language_of(request), problems.Unexpected("It is logged. Nothing was changed.")
     )
+
+
+class Mistakes:
+    """Answers a mistake of ours and lets it end there: Starlette answers it and raises it again.
+
+    The server would then close the connection without having said so, and reset the next request on it.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = False
+
+        async def send_on(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_on)
+        except Exception as error:
+            # What broke off midway must be seen to: a short answer is never taken for a whole one.
+            if started:
+                raise
+            response = await _on_unexpected(Request(scope), error)
+            await response(scope, receive, send)
 
 
 HANDLERS: dict[int | type[Exception], Callable[[Request, Any], Coroutine[Any, Any, Response]]] = {
