@@ -308,7 +308,10 @@ def past_estimate_imported(past: PastEstimate, earlier: PastEstimate | None) -> 
             "completed_on": one.completed_on,
             "revision": one.revision,
         }
-        return {**_estimated(one), **_numbers(measured)}
+        told = {**_estimated(one), **_numbers(measured)}
+        # How somebody's estimates turned out is not for everybody who reads events.
+        del told["estimated_by"]
+        return told
 
     return Event(
         "past-estimate.imported",

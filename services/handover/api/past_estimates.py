@@ -9,7 +9,7 @@ import anyio.to_thread
 import orjson
 from fastapi import File, Form, Query, Request, UploadFile
 from pydantic import BaseModel, Field, ValidationError
-from sqlalchemy import select
+from sqlalchemy import Uuid, bindparam, case, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 from starlette.responses import Response
@@ -34,6 +34,7 @@ from services.chassis.web import (
 )
 from services.handover import events
 from services.handover.api.deal_imports import CellRemark
+from services.handover.domain.base import directory
 from services.handover.domain.deal_cell import DateFormat, DecimalMark
 from services.handover.domain.deal_import import RowResult
 from services.handover.domain.estimate import Basis
@@ -70,7 +71,7 @@ class PastEstimateOut(BaseModel):
     likely_hours: float = Field(examples=[6])
     pessimistic_hours: float = Field(examples=[12])
     actual_hours: float = Field(examples=[7.5])
-    estimated_by: UUID | None
+    estimated_by: UUID | None = Field(description="Shown to them and their manager alone.")
     completed_on: date | None
 
 
@@ -125,6 +126,8 @@ class PastEstimateImport(BaseModel):
 
 _p = PastEstimate.__table__.c  # type: ignore[attr-defined]
 _later = aliased(PastEstimate.__table__, name="later")  # type: ignore[attr-defined]
+_person = directory.person.c
+_seen_by = bindparam("seen_by", type_=Uuid)
 PAST_ESTIMATES = Read(
     PastEstimateOut,
     PastEstimate,
@@ -135,18 +138,36 @@ PAST_ESTIMATES = Read(
             _later.c.external_id == _p.external_id,
             _later.c.revision > _p.revision,
         )
-        .exists()
+        .exists(),
+        "estimated_by": case(
+            (_p.estimated_by == _seen_by, _p.estimated_by),
+            (
+                select(_person.id)
+                .where(
+                    _person.organization_id == _p.organization_id,
+                    _person.id == _p.estimated_by,
+                    _person.manager_id == _seen_by,
+                )
+                .exists(),
+                _p.estimated_by,
+            ),
+        ),
     },
     filters=["external_id", "kind", "basis"],
+    # Hides no row, only the estimator of most.
+    conditions={"seen_by": _seen_by.is_not(None)},
 )
 
 
 @router.get("/past-estimates", response_model=PastEstimatePage, summary="List past estimates")
 async def list_past_estimates(
-    query: Annotated[PastEstimateQuery, Query()], request: Request, reader: ViewerDep
+    query: Annotated[PastEstimateQuery, Query()],
+    request: Request,
+    caller: CallerDep,
+    reader: ViewerDep,
 ) -> Response:
-    """As they were imported, newest first."""
-    return listed(await PAST_ESTIMATES.page(reader, query), request)
+    """Everybody: as they were imported, newest first. Whose estimate it was is for them and their manager alone."""
+    return listed(await PAST_ESTIMATES.page(reader, query, seen_by=caller.person_id), request)
 
 
 @imports.post(

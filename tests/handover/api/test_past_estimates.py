@@ -8,6 +8,7 @@ import httpx
 import pytest
 from sqlalchemy import exc, text
 
+from services.chassis.caller import Role
 from tests.conftest import Firm, Person
 from tests.handover.makers import made
 
@@ -79,11 +80,7 @@ async def test_good_rows_land_and_the_others_are_told_with_line_and_column(firm:
 
     last, one = await pasts(firm.learner)
     assert one["id"] == first["past_estimate_id"]
-    assert (one["kind"], one["basis"], one["estimated_by"]) == (
-        "integration",
-        "expert",
-        str(firm.lead.id),
-    )
+    assert (one["kind"], one["basis"]) == ("integration", "expert")
     assert (one["likely_hours"], one["actual_hours"]) == (6.5, 9.25)
     assert (one["completed_on"], one["revision"], one["superseded"]) == ("2026-05-03", 1, False)
     assert (last["kind"], last["estimated_by"]) == ("data-migration", None)
@@ -192,3 +189,22 @@ async def test_not_even_the_service_changes_what_was_imported(firm: Firm, change
     with pytest.raises(exc.ProgrammingError, match="permission denied"):
         async with firm.product.database("handover").transaction(firm.organization_id) as session:
             await session.execute(text(change))
+
+
+async def test_whose_estimate_it_was_is_shown_to_them_and_their_manager_alone(firm: Firm):
+    boss = await firm.hire("Berit Sjef", Role.delivery)
+    estimator = await firm.hire("Even Estimat", manager_id=boss.id)
+    file = HEADER + f"1;Kobling;Integration;Expert;4;6;12;9;{estimator.email};\n"
+    made(await send(firm.manager, file), 200)
+    for person, seen in (
+        (estimator, str(estimator.id)),
+        (boss, str(estimator.id)),
+        (firm.manager, None),
+        (firm.admin, None),
+        (firm.learner, None),
+    ):
+        [one] = await pasts(person)
+        assert one["estimated_by"] == seen
+    events = (await firm.learner.get("/v1/events", type="past-estimate.imported")).text
+    assert "past-estimate.imported" in events
+    assert str(estimator.id) not in events
