@@ -19,20 +19,13 @@ from services.chassis.csv_writing import BYTE_ORDER_MARK, csv_lines_of
 from services.chassis.database import Reader
 from services.chassis.errors import Unavailable
 from services.chassis.fields import Money
+from services.chassis.forms import preferred
 from services.chassis.runtime import Runtime
 
 Batches = AsyncIterator[list[bytes]]
 JSON, LINES, CSV = "application/json", "application/x-ndjson", "text/csv"
-# What each range of media types means here.
-_WANTED = {
-    "text/csv": CSV,
-    "text/*": CSV,
-    "application/x-ndjson": LINES,
-    "application/jsonl": LINES,
-    "application/json": JSON,
-    "application/*": JSON,
-    "*/*": JSON,
-}
+# What they are asked for as; the first one is sent to whom all are alike.
+_FORMS = {JSON: JSON, LINES: LINES, "application/jsonl": LINES, CSV: CSV}
 _RETRY_SECONDS = 5
 
 
@@ -46,11 +39,12 @@ async def exported(
     name: str,
     mark: bool,
 ) -> Response:
-    """Every item that `read` gives, in the form that `Accept` asks for; raises Unavailable when too many run.
+    """Every item that `read` gives, in the form that `Accept` asks for; raises Unavailable when too many run, and
+    NotAcceptable.
 
     `mark` puts a byte order mark before a CSV, without which some spreadsheets take it for another encoding.
     """
-    media_type = _wanted(request.headers.get("accept", ""))
+    media_type = _FORMS[preferred(request.headers.get("accept"), _FORMS)]
     chunks = _chunks(runtime, caller, model, read, media_type, mark=mark)
     # What goes wrong before the first row is still told as a problem.
     first = await anext(chunks)
@@ -153,20 +147,3 @@ def _flat(item: dict[str, Any]) -> dict[str, Any]:
         if isinstance(value, dict) and value.keys() == {"amount", "currency"}:
             flat |= {name: value["amount"], "currency": value["currency"]}
     return flat
-
-
-def _wanted(accept: str) -> str:
-    """The form that is wanted most; JSON where none of ours is named."""
-    best, most = JSON, 0.0
-    for part in accept.split(","):
-        kind, *parameters = (piece.strip().lower() for piece in part.split(";"))
-        weight = 1.0
-        for parameter in parameters:
-            if parameter.startswith("q="):
-                try:
-                    weight = float(parameter[2:])
-                except ValueError:
-                    weight = 0.0
-        if kind in _WANTED and weight > most:
-            best, most = _WANTED[kind], weight
-    return best

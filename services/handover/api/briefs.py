@@ -100,6 +100,12 @@ def _tag(brief: Brief, form: str) -> str:
     return f'"{hashlib.sha256(form.encode() + orjson.dumps(asdict(brief))).hexdigest()[:32]}"'
 
 
+def _is_known(tag: str, if_none_match: str) -> bool:
+    """Whether `If-None-Match` names it: compared weakly (RFC 9110, 13.1.2), since proxies that compress weaken a tag."""
+    named = [one.strip().removeprefix("W/") for one in if_none_match.split(",")]
+    return tag in named or named == ["*"]
+
+
 async def _shown(brief: Brief, form: str) -> bytes:
     show = FORMS[form][1]
     if form != PDF:
@@ -153,10 +159,11 @@ async def get_brief(
         "Cache-Control": "private, no-cache",
         "Content-Language": language,
     }
-    if tag in [one.strip() for one in request.headers.get("if-none-match", "").split(",")]:
+    if _is_known(tag, request.headers.get("if-none-match", "")):
         return Response(status_code=304, headers=headers)
     content = await _shown(brief, form)
     headers["Content-Disposition"] = disposition(brief.title, FORMS[form][0], "brief")
     if form == HTML:
         headers["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'"
+        headers["X-Content-Type-Options"] = "nosniff"
     return Response(content, headers=headers, media_type=form)

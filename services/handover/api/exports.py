@@ -48,6 +48,7 @@ class PromiseExportOut(BaseModel):
     "/exports/handovers",
     response_model=HandoverExportOut,
     responses=_FORMS,
+    openapi_extra={"responses": {"406": {"$ref": "#/components/responses/NotAcceptable"}}},
     summary="Export handovers",
 )
 async def export_handovers(
@@ -72,6 +73,7 @@ async def export_handovers(
     "/exports/promises",
     response_model=PromiseExportOut,
     responses=_FORMS,
+    openapi_extra={"responses": {"406": {"$ref": "#/components/responses/NotAcceptable"}}},
     summary="Export promises",
 )
 async def export_promises(

@@ -122,6 +122,10 @@ async def test_what_has_not_changed_is_not_sent_again(firm: Firm):
         firm.lead, handover, "text/html", **{"If-None-Match": first.headers["ETag"]}
     )
     assert again.status_code == 304
+    assert first.headers["X-Content-Type-Options"] == "nosniff"
+    for known in (f"W/{first.headers['ETag']}", f'"other", W/{first.headers["ETag"]}', "*"):
+        again = await brief(firm.lead, handover, "text/html", **{"If-None-Match": known})
+        assert again.status_code == 304
     other = await brief(
         firm.lead, handover, "text/markdown", **{"If-None-Match": first.headers["ETag"]}
     )

@@ -184,3 +184,13 @@ async def test_what_fails_midway_breaks_off_and_lets_the_connection_go(firm: Fir
 )
 def test_what_a_spreadsheet_would_calculate_is_made_a_text(text: str, written: str):
     assert harmless(text) == written
+
+
+async def test_a_form_that_there_is_not_is_refused_with_those_there_are(firm: Firm):
+    for what in ("handovers", "promises"):
+        for accept in ("image/png", "application/json;q=0"):
+            answer = await firm.learner.request(
+                "GET", f"/v1/exports/{what}", headers={"Accept": accept}
+            )
+            assert answer.status_code == 406
+            assert "text/csv" in answer.json()["detail"]
