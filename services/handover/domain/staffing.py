@@ -3,7 +3,7 @@
 Staffing is not what was said to the customer, so submission does not freeze it: it goes on changing while somebody delivers.
 """
 
-from datetime import date
+from datetime import date, timedelta
 from typing import ClassVar
 from uuid import UUID
 
@@ -19,6 +19,10 @@ from services.handover.domain.handover import Handover, State, moves_from
 
 # While delivery has it in its hands; a returned one keeps its lead, who may plan on.
 STAFFABLE = frozenset({State.in_review, State.returned, State.accepted, State.in_delivery})
+
+# Check-ins are due for each week of it: a year that was mistyped would ask for thousands.
+EARLIEST = date(2000, 1, 1)
+LONGEST = timedelta(days=3653)
 
 
 class Staffing(Row, table=True):
@@ -58,6 +62,20 @@ class Staffing(Row, table=True):
             raise Invalid(
                 "The staffing ends before it starts.",
                 errors=[FieldError("/to", "It must not lie before from.")],
+            )
+        if self.starts_on < EARLIEST:
+            raise Invalid(
+                "The staffing starts too early.",
+                errors=[FieldError("/from", "It must not lie before {day}.", {"day": EARLIEST})],
+            )
+        if self.ends_on and self.ends_on - self.starts_on > LONGEST:
+            raise Invalid(
+                "The staffing is too long.",
+                errors=[
+                    FieldError(
+                        "/to", "It must be at most {days} days after from.", {"days": LONGEST.days}
+                    )
+                ],
             )
 
 

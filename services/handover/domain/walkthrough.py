@@ -50,6 +50,8 @@ _EARLY = timedelta(minutes=15)
 # What stands in everybody's calendar; another of these is another invitation.
 INVITATION = frozenset({"starts_at", "ends_at", "tz", "place", "link", "attendees"})
 
+LONGEST = timedelta(days=7)
+
 
 class Walkthrough(Row, table=True):
     """A meeting about a handover. `attendees` are colleagues, stakeholders of the handover, or addresses of others."""
@@ -85,6 +87,17 @@ class Walkthrough(Row, table=True):
             raise Invalid(
                 "The walkthrough ends before it starts.",
                 errors=[FieldError("/ends_at", "It must lie after starts_at.")],
+            )
+        if self.ends_at - self.starts_at > LONGEST:
+            raise Invalid(
+                "The walkthrough is too long.",
+                errors=[
+                    FieldError(
+                        "/ends_at",
+                        "It must be at most {days} days after starts_at.",
+                        {"days": LONGEST.days},
+                    )
+                ],
             )
         if not self.place and not self.link:
             raise Invalid(

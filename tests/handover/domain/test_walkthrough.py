@@ -128,3 +128,11 @@ def test_what_is_to_come_was_not_held():
     with pytest.raises(Invalid) as refused:
         a_walkthrough().hold(NOW, NOW + HOUR, "It went well.")
     assert [error.pointer for error in refused.value.errors] == ["/held_at"]
+
+
+def test_it_lasts_a_week_at_most():
+    walkthrough = a_walkthrough()
+    walkthrough.revise({"ends_at": walkthrough.starts_at + timedelta(days=7)})
+    with pytest.raises(Invalid) as refused:
+        walkthrough.revise({"ends_at": walkthrough.starts_at + timedelta(days=7, seconds=1)})
+    assert refused.value.errors[0].pointer == "/ends_at"
