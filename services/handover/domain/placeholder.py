@@ -3,6 +3,8 @@
 import re
 import unicodedata
 
+from services.chassis.invisible import FILLERS
+
 # Whole answers that say nothing, by language. Case, marks, spaces and emoji do not matter:
 # `n/a` also stands for `N.A.`, `tbd` for `T.B.D.!`. A word belongs here only if nobody who means
 # something would write it alone.
@@ -139,7 +141,9 @@ def _is_known(said: str) -> bool:
 def _letters(text: str) -> str:
     """Letters and digits alone, in one form and case."""
     # NFKC turns some symbols into letters (™ into TM), so they go first.
-    plain = "".join(char for char in text if unicodedata.category(char)[0] not in _MARKS)
+    plain = "".join(
+        char for char in text if unicodedata.category(char)[0] not in _MARKS and char not in FILLERS
+    )
     return "".join(filter(str.isalnum, unicodedata.normalize("NFKC", plain).casefold()))
 
 

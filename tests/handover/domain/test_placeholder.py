@@ -147,3 +147,10 @@ def test_a_placeholder_within_an_answer_is_none(entry):
 @given(st.text())
 def test_any_text_is_judged(text):
     assert is_placeholder(text) in (True, False)
+
+
+@pytest.mark.parametrize("filler", ["\u115f", "\u1160", "\u3164", "\uffa0", "\u2800", "\u200b"])
+def test_what_nobody_sees_is_no_answer(filler: str):
+    assert is_placeholder(filler * 5)
+    assert is_placeholder(f"T{filler}B{filler}D")
+    assert not is_placeholder(f"{filler}42 shops take cards{filler}")

@@ -1,0 +1,18 @@
+"""Characters that nobody sees: a text of them alone says nothing, whatever its length."""
+
+from itertools import dropwhile, islice
+from unicodedata import category
+
+# Letters and symbols to Unicode, but drawn as nothing: Hangul fillers, and the braille pattern without a dot.
+FILLERS = frozenset("\u115f\u1160\u3164\uffa0\u2800")
+_INVISIBLE = frozenset({"Cc", "Cf", "Zl", "Zp"})
+
+
+def shows(text: str, least: int = 1) -> bool:
+    """Whether at least so many characters are seen, from the first one on that is no space."""
+    begun = dropwhile(lambda char: char.isspace() or not _is_seen(char), text)
+    return len(list(islice(filter(_is_seen, begun), least))) == least
+
+
+def _is_seen(char: str) -> bool:
+    return char not in FILLERS and category(char) not in _INVISIBLE
