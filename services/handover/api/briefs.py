@@ -22,32 +22,52 @@ from services.handover.domain.brief import Brief, read_brief, write_brief
 router = concept("briefs")
 _TEMPLATES = Path(__file__).parent.parent / "templates"
 
-# What Markdown (CommonMark, and GitHub's) could take for its own.
-_MARKUP = re.compile(r"([\\`*_{}\[\]<>#|~&$!@^=])")
-_AT_THE_START = re.compile(r"^(\s*)([-+:]|\d{1,9}(?=[.)]))", re.MULTILINE)
-_ADDRESS = re.compile(r"(?i)(\bwww)\.|:(?=//)")
+# What Markdown (CommonMark, and GitHub's) takes for its own wherever it stands: a letter, a number or an address is none of it.
+_MARKUP = re.compile(
+    r"[\\`*<\[]"
+    r"|(?<![^\W_])_|_(?![^\W_])"
+    r"|&(?=#?\w+;)"
+    r"|(?<![\w.+-])@(?=\w)"
+    r"|(?<=\s)#(?=#*\s*$)"
+    r"|:(?=//)"
+    r"|(?i:(?<=\bwww))\.",
+    re.MULTILINE,
+)
+# What it takes where a line begins: headings, quotes, lists, rules, tables, fences.
+_AT_THE_START = re.compile(
+    r"^(\d{1,9}(?=[.)](?:\s|$))|(?=#{1,6}(?:\s|$)|>|\||~~~|[-+](?:\s|$)|[-=:][-=:|\s]*$|[-:][-:|\s]+\|))"
+)
 
 
-def _line(text: str) -> str:
-    """A text in one line of Markdown, as text."""
+def _inline(text: str) -> str:
+    """A text in one line of Markdown, after something else: in a heading, behind a label."""
     return _plain(" ".join(text.split()))
 
 
+def _line(text: str) -> str:
+    """A text as a line of Markdown of its own."""
+    return _begun(_inline(text))
+
+
 def _lines(text: str) -> str:
-    """A text in a list item of Markdown, with its line breaks."""
-    return "\\\n  ".join(_plain(line.strip()) for line in text.splitlines() if line.strip())
+    """A text behind the label of a list item of Markdown, with its line breaks."""
+    plain = _plain("\n".join(line.strip() for line in text.splitlines() if line.strip()))
+    first, *others = plain.split("\n")
+    return "\\\n  ".join([first, *map(_begun, others)])
 
 
 def _plain(text: str) -> str:
-    text = _MARKUP.sub(r"\\\1", text)
-    text = _ADDRESS.sub(lambda found: f"{found[1]}\\." if found[1] else "\\:", text)
-    return _AT_THE_START.sub(_escaped_start, text)
+    text = _MARKUP.sub(r"\\\g<0>", text)
+    # These come in pairs alone.
+    for sign in "~$":
+        if text.count(sign) > 1:
+            text = text.replace(sign, "\\" + sign)
+    return text
 
 
-def _escaped_start(found: re.Match[str]) -> str:
-    start = found[2]
+def _begun(line: str) -> str:
     # A number is a list item by the point after it, which is what can be escaped.
-    return f"{found[1]}{start}\\" if start[0].isdigit() else f"{found[1]}\\{start}"
+    return _AT_THE_START.sub(r"\1\\", line)
 
 
 @cache
@@ -60,12 +80,13 @@ def _pages() -> Environment:
 @cache
 def _plain_texts() -> Environment:
     environment = Environment(  # nosec B701
-        # Not HTML: the filters line and lines stand in for autoescape, and a test holds the template to them.
+        # Not HTML: the filters inline, line and lines stand in for autoescape, and a test holds the template to them.
         loader=FileSystemLoader(_TEMPLATES),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["inline"] = _inline
     environment.filters["line"] = _line
     environment.filters["lines"] = _lines
     return environment

@@ -131,6 +131,11 @@ _LABELS: Mapping[str, Mapping[str, Label]] = {
         "cancelled": Label("Cancelled"),
     },
     "log": {"decision": Label("Decision"), "change": Label("Change")},
+    "result": {
+        "succeeded": Label("Succeeded"),
+        "partly": Label("Partly succeeded"),
+        "failed": Label("Failed"),
+    },
     "item": {
         "situation": Label("Situation"),
         "background": Label("Background"),
@@ -153,6 +158,8 @@ class Words:
 
     def __init__(self, language: Language) -> None:
         self.language = language
+        # With the day before the month, as elsewhere in the pack and where it is read.
+        self._locale = "en_GB" if language == "en" else language
 
     def say(self, template: str, **params: object) -> str:
         """A text of ours in the reader's language."""
@@ -168,7 +175,7 @@ class Words:
         if value is None:
             return ""
         day = value if isinstance(value, date) else datetime.fromisoformat(value).date()
-        return format_date(day, format="long", locale=self.language)
+        return format_date(day, format="long", locale=self._locale)
 
     def period(self, first: str, last: str | None) -> str:
         """From a day, until a day where there is one."""
@@ -179,17 +186,35 @@ class Words:
     def moment(self, value: str, tz: str | None) -> str:
         """A moment where it takes place, with its offset; in UTC where nobody said."""
         moment = datetime.fromisoformat(value).astimezone(ZoneInfo(tz) if tz else UTC)
-        return format_datetime(moment, format="d MMMM y HH:mm ZZZZ", locale=self.language)
+        clock = format_datetime(moment, format="HH:mm ZZZZ", locale=self._locale)
+        return f"{self.day(moment.date())} {clock}"
+
+    def number(self, value: str | float | None) -> str:
+        """A number with the decimals that it has."""
+        if value is None:
+            return ""
+        return format_decimal(Decimal(str(value)), locale=self._locale, decimal_quantization=False)
 
     def hours(self, value: float) -> str:
         """Hours with one decimal."""
-        return self.say("{hours} h", hours=format_decimal(round(value, 1), locale=self.language))
+        return self.say("{hours} h", hours=self.number(round(value, 1)))
 
     def money(self, amount: str | None, currency: str | None) -> str:
-        """An amount in its currency."""
+        """An amount with its ISO 4217 code: a sign such as kr stands for four currencies."""
         if amount is None or currency is None:
             return ""
-        return format_currency(Decimal(amount), currency, locale=self.language)
+        value = Decimal(amount)
+        is_whole = value == value.to_integral_value()
+        digits = "#,##0" if is_whole else "#,##0.00"
+        return format_currency(
+            value,
+            currency,
+            format=f"¤¤\N{NO-BREAK SPACE}{digits}"
+            if self.language == "en"
+            else f"{digits}\N{NO-BREAK SPACE}¤¤",
+            locale=self._locale,
+            currency_digits=not is_whole,
+        )
 
 
 # One statement: PostgreSQL builds the whole. Of the customer's voices only those that may be shared.
@@ -245,6 +270,17 @@ SELECT json_build_object(
       WHERE u.organization_id = $1 AND u.handover_id = $2 AND u.resolved_at IS NULL
       ORDER BY u.due_on, u.id LIMIT $3
     ) x),
+  'found_out', (
+    SELECT json_agg(x) FROM (
+      SELECT q.text, q.topic, u.what, a.text AS answer, p.name AS answered_by, a.accepted_at,
+        count(*) OVER () AS total
+      FROM question q
+      JOIN answer a ON a.organization_id = q.organization_id AND a.question_id = q.id AND a.accepted_at IS NOT NULL
+      LEFT JOIN unknown u ON u.organization_id = q.organization_id AND u.id = q.unknown_id
+      LEFT JOIN person p ON p.organization_id = a.organization_id AND p.id = a.author_id
+      WHERE q.organization_id = $1 AND q.handover_id = $2 AND q.state = 'resolved'
+      ORDER BY a.accepted_at DESC, q.id LIMIT $3
+    ) x),
   'log', (
     SELECT json_agg(x) FROM (
       SELECT l.at, l.kind, l.text, a.name AS author, count(*) OVER () AS total
@@ -260,6 +296,24 @@ SELECT json_build_object(
     SELECT json_agg(x) FROM (
       SELECT starts_at, held_at, tz, place, link, state, notes FROM walkthrough
       WHERE organization_id = $1 AND handover_id = $2 AND state <> 'cancelled' ORDER BY starts_at DESC, id LIMIT $4
+    ) x),
+  'measures', (
+    SELECT json_agg(x) FROM (
+      SELECT m.name, m.unit, m.baseline::text, m.target::text, o.value::text, o.at
+      FROM value_measure m
+      LEFT JOIN LATERAL (
+        SELECT o.value, o.at FROM value_observation o
+        WHERE o.organization_id = $1 AND o.value_measure_id = m.id
+          AND NOT EXISTS (
+            SELECT 1 FROM value_observation later WHERE later.organization_id = $1 AND later.corrects = o.id
+          )
+        ORDER BY o.at DESC, o.id DESC LIMIT 1
+      ) o ON true
+      WHERE m.organization_id = $1 AND m.handover_id = $2 ORDER BY m.id LIMIT $4
+    ) x),
+  'outcome', (
+    SELECT to_jsonb(x) FROM (
+      SELECT result, ended_on, lessons FROM outcome WHERE organization_id = $1 AND id = $2
     ) x),
   'voices', (
     SELECT json_agg(x) FROM (
@@ -289,14 +343,17 @@ def write_brief(told: Mapping[str, Any], language: Language, today: date) -> Bri
     words = Words(language)
     handover = told["handover"]
     parts: Iterable[Callable[[Mapping[str, Any], Words], Section]] = (
+        _outcome,
         _sbar,
         _who_is_who,
         _promises,
         _estimates,
         _questions,
         _unknowns,
+        _found_out,
         _log,
         _walkthroughs,
+        _measures,
         _voices,
     )
     sections = [part(told, words) for part in parts]
@@ -485,6 +542,27 @@ def _unknowns(told: Mapping[str, Any], words: Words) -> Section:
     )
 
 
+def _found_out(told: Mapping[str, Any], words: Words) -> Section:
+    rows = told["found_out"] or []
+    return Section(
+        words.say("What we found out"),
+        entries=[
+            Entry(
+                _cut(one["text"]) if one["what"] is None else words.call("item", one["what"]),
+                _facts(
+                    (words.say("Why it was open"), _cut(one["text"]) if one["what"] else None),
+                    (words.say("Topic"), one["topic"]),
+                    (words.say("Answer"), _cut(one["answer"])),
+                    (words.say("Answered by"), one["answered_by"]),
+                    (words.say("Known since"), words.day(one["accepted_at"])),
+                ),
+            )
+            for one in rows
+        ],
+        note=_rest(rows, words),
+    )
+
+
 def _log(told: Mapping[str, Any], words: Words) -> Section:
     rows = told["log"] or []
     return Section(
@@ -521,6 +599,40 @@ def _walkthroughs(told: Mapping[str, Any], words: Words) -> Section:
             )
             for one in told["walkthroughs"] or ()
         ],
+    )
+
+
+def _measures(told: Mapping[str, Any], words: Words) -> Section:
+    return Section(
+        words.say("What it is worth to the customer"),
+        entries=[
+            Entry(
+                f"{one['name']} ({one['unit']})",
+                _facts(
+                    (words.say("Before"), words.number(one["baseline"])),
+                    (words.say("Target"), words.number(one["target"])),
+                    (
+                        words.say("Observed last"),
+                        one["value"] and f"{words.number(one['value'])} · {words.day(one['at'])}",
+                    ),
+                ),
+            )
+            for one in told["measures"] or ()
+        ],
+    )
+
+
+def _outcome(told: Mapping[str, Any], words: Words) -> Section:
+    outcome = told["outcome"]
+    if outcome is None:
+        return Section(words.say("How it ended"))
+    return Section(
+        words.say("How it ended"),
+        facts=_facts(
+            (words.say("Result"), words.call("result", outcome["result"])),
+            (words.say("Ended on"), words.day(outcome["ended_on"])),
+            (words.say("Lessons"), _cut(outcome["lessons"])),
+        ),
     )
 
 

@@ -9,16 +9,24 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from services.chassis import printing
 from services.chassis.forms import disposition, preferred
+from services.chassis.language import Language
 from services.chassis.tables import new_id
 from services.handover.api.briefs import FORMS, as_html, as_markdown, as_pdf
-from services.handover.domain.brief import Brief, Entry, Fact, Section
+from services.handover.domain.brief import Brief, Entry, Fact, Section, Words
 from tests.conftest import Firm, Person
 from tests.handover.makers import (
+    accept_answer,
+    answer,
     complete_draft,
+    completed,
+    draft,
     in_review,
     logged,
     made,
+    measure,
+    observed,
     promises_of,
     question,
     read_back,
@@ -51,15 +59,15 @@ async def test_whoever_starts_reads_it_all_in_one_place(firm: Firm):
     await logged(firm.seller, handover, kind="note", text="Coffee was good.")
     await walkthrough(firm.seller, handover)
     await staffed(firm, handover, to="2027-01-31", allocation=60)
-    answer = await brief(firm.learner, handover, "text/markdown")
-    assert answer.status_code == 200
-    assert answer.headers["content-type"] == "text/markdown; charset=utf-8"
-    assert answer.headers["vary"] == "Accept, Accept-Language"
+    shown = await brief(firm.learner, handover, "text/markdown")
+    assert shown.status_code == 200
+    assert shown.headers["content-type"] == "text/markdown; charset=utf-8"
+    assert shown.headers["vary"] == "Accept, Accept-Language"
     for said in (
         "# Selvbetjening for Brød og Ærø",
         "- **Customer:** Brød og Hjørne",
         "NOK",
-        "December 1, 2026",
+        "1 December 2026",
         "The web shop.",
         "Randi Fjellheim",
         "Signe Selger",
@@ -75,10 +83,10 @@ async def test_whoever_starts_reads_it_all_in_one_place(firm: Firm):
         "Storgata 1, Oslo",
         "Lærke Lærling",
         "60%",
-        "From December 1, 2026 to January 31, 2027",
+        "From 1 December 2026 to 31 January 2027",
     ):
-        assert said in answer.text, said
-    assert "Coffee" not in answer.text
+        assert said in shown.text, said
+    assert "Coffee" not in shown.text
 
 
 async def test_the_headings_are_in_the_readers_language(firm: Firm):
@@ -88,13 +96,73 @@ async def test_the_headings_are_in_the_readers_language(firm: Firm):
         ("nb", "Løfter", "1. desember 2026"),
         ("sv", "Löften", "1 december 2026"),
     ):
-        answer = await brief(
+        shown = await brief(
             firm.lead, handover, "text/html", **{"Accept-Language": f"{language}, en;q=0.5"}
         )
-        assert f'<html lang="{language}">' in answer.text
-        assert f"<h2>{promises}</h2>" in answer.text
-        assert day in answer.text
-        assert answer.headers["content-language"] == language
+        assert f'<html lang="{language}">' in shown.text
+        assert f"<h2>{promises}</h2>" in shown.text
+        assert day in shown.text
+        assert shown.headers["content-language"] == language
+
+
+async def test_what_was_found_out_stands_beside_what_is_open(firm: Firm):
+    handover = await draft(firm, background="A chain of bakeries.")
+    path = f"/v1/handovers/{handover['id']}"
+    gap = {
+        "reason": "The lease runs out.",
+        "owner_id": str(firm.learner.id),
+        "due_on": "2027-03-15",
+    }
+    unknown = made(await firm.seller.post(f"{path}/unknowns", {**gap, "what": "planned_end"}))
+    made(await firm.seller.post(f"{path}/unknowns", {**gap, "what": "amount"}))
+    opened = {"handover_id": handover["id"], "id": unknown["question_id"]}
+    made(await accept_answer(firm.seller, await answer(firm.learner, opened, "On 30 April.")), 200)
+    asked = await question(firm.lead, handover, text="Which VAT?", topic="VAT", blocking=True)
+    await answer(firm.trainer, asked, "Norwegian, I think.")
+    made(await accept_answer(firm.lead, await answer(firm.learner, asked, "Danish.")), 200)
+    told = (await brief(firm.learner, handover)).text
+    still_open = told[told.index("## What nobody knows yet") : told.index("## What we found out")]
+    assert "Amount" in still_open
+    assert "Planned end" not in still_open
+    known = told[told.index("## What we found out") :]
+    for said in (
+        "### Planned end\n\n- **Why it was open:** The lease runs out.\n- **Answer:** On 30 April.\n",
+        "### Which VAT?\n\n- **Topic:** VAT\n- **Answer:** Danish.\n",
+        "- **Answered by:** Lærke Lærling",
+    ):
+        assert said in known, known
+    assert "Norwegian, I think." not in told
+
+
+async def test_how_it_ended_and_what_it_is_worth_stand_in_it(firm: Firm):
+    handover = await completed(firm)
+    queue = await measure(firm.seller, handover)
+    await observed(firm.learner, queue, value=9, at="2026-11-20T12:00:00+01:00")
+    wrong = await observed(firm.learner, queue, value=99, at="2026-11-21T12:00:00+01:00")
+    await observed(
+        firm.learner, queue, value=10.5, at="2026-11-21T12:00:00+01:00", corrects=wrong["id"]
+    )
+    ended = {"ended_on": "2026-10-30", "result": "partly", "lessons": "Visit the weak shops."}
+    made(await firm.lead.post(f"/v1/handovers/{handover['id']}/outcome", ended))
+    told = (await brief(firm.learner, handover)).text
+    for said in (
+        "- **Result:** Partly succeeded\n- **Ended on:** 30 October 2026\n- **Lessons:** Visit the weak shops.",
+        "### Queue at noon (minutes)\n\n- **Before:** 14\n- **Target:** 4\n- **Observed last:** 10.5 · 21 November 2026",
+    ):
+        assert said in told, told
+
+
+async def test_a_print_that_takes_too_long_is_refused_and_the_next_one_comes(
+    firm: Firm, monkeypatch: pytest.MonkeyPatch
+):
+    handover = await complete_draft(firm)
+    with monkeypatch.context() as patience:
+        patience.setattr(printing, "_PATIENCE_SECONDS", 0.0)
+        refused = await brief(firm.lead, handover, "application/pdf")
+    assert refused.status_code == 503
+    assert refused.headers["Retry-After"] == "10"
+    assert "text/html" in refused.json()["detail"]
+    assert (await brief(firm.lead, handover, "application/pdf")).content.startswith(b"%PDF-")
 
 
 async def test_what_the_customer_does_not_let_us_share_is_in_none_of_it(firm: Firm):
@@ -238,6 +306,66 @@ def test_markdown_holds_texts_as_texts():
         assert f"\n{start}" not in told
         assert f"\n  {start}" not in told
     assert "{{ 7\\*7 }}" in told.replace("\\{", "{").replace("\\}", "}")
+
+
+@pytest.mark.parametrize(
+    "plain",
+    [
+        "sigrid.myhre@fjell.example",
+        "17.7 h / 4 h",
+        "+4795123456",
+        "1. februar 2026",
+        "a_b, C# & D; 5 > 4, 3 = 3 | {x} ^ y!",
+        "~30 h for $5",
+        "-5 °C",
+        "22:30",
+    ],
+)
+def test_markdown_escapes_nothing_that_is_no_markup_where_it_stands(plain: str):
+    written = as_markdown(
+        Brief("en", plain, "", [], [Section("S", [Fact("Said", plain)])], TODAY, "As of today")
+    ).decode()
+    assert written == f"# {plain}\n\n## S\n\n- **Said:** {plain}\n\nAs of today\n"
+
+
+@pytest.mark.parametrize(
+    ("markup", "escaped"),
+    [
+        ("1. februar", "1\\. februar"),
+        ("- a", "\\- a"),
+        ("-5", "-5"),
+        ("--- | ---", "\\--- | ---"),
+        ("| a |", "\\| a |"),
+        ("===", "\\==="),
+        ("# a #", "\\# a \\#"),
+        ("~~~ $a$", "\\~\\~\\~ \\$a\\$"),
+        ("_i_ &amp; @all", "\\_i\\_ \\&amp; \\@all"),
+        ("![a](b)", "!\\[a](b)"),
+        ("WWW.h.example", "WWW\\.h.example"),
+    ],
+)
+def test_markdown_escapes_what_is_markup_where_a_line_begins(markup: str, escaped: str):
+    brief = Brief("en", "T", "", [Fact("Said", f"x\n{markup}")], [], TODAY, markup)
+    written = as_markdown(brief).decode()
+    assert written == f"# T\n\n- **Said:** x\\\n  {escaped}\n\n{escaped}\n"
+
+
+@pytest.mark.parametrize(
+    ("language", "money", "cents", "moment"),
+    [
+        ("en", "NOK 1,250,000", "NOK 1,250,000.50", "26 November 2026 10:00 GMT+01:00"),
+        ("nb", "1 250 000 NOK", "1 250 000,50 NOK", "26. november 2026 10:00 GMT+01:00"),
+        ("da", "1.250.000 NOK", "1.250.000,50 NOK", "26. november 2026 10:00 GMT+01:00"),
+        ("sv", "1 250 000 NOK", "1 250 000,50 NOK", "26 november 2026 10:00 GMT+01:00"),
+    ],
+)
+def test_money_and_moments_are_written_in_one_way(
+    language: Language, money: str, cents: str, moment: str
+):
+    words = Words(language)
+    assert words.money("1250000.00", "NOK").replace("\N{NO-BREAK SPACE}", " ") == money
+    assert words.money("1250000.50", "NOK").replace("\N{NO-BREAK SPACE}", " ") == cents
+    assert words.moment("2026-11-26T09:00:00+00:00", "Europe/Oslo") == moment
 
 
 def test_print_holds_texts_as_texts():
