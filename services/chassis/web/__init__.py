@@ -3,6 +3,7 @@
 from services.chassis.web.answer import Spooled, found, keep_instead, listed, spool
 from services.chassis.web.app import Service, create_app
 from services.chassis.web.export import CSV, LINES, exported
+from services.chassis.web.failure import member_errors
 from services.chassis.web.request import (
     CallerDep,
     MatchDep,
@@ -34,6 +35,7 @@ __all__ = [
     "keep_instead",
     "language_of",
     "listed",
+    "member_errors",
     "pages",
     "spool",
 ]

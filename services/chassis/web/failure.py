@@ -8,6 +8,7 @@ import asyncpg
 import structlog
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
 from sqlalchemy import exc
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -25,6 +26,7 @@ log = structlog.get_logger(__name__)
 # Pydantic's error types in our words, which are translated; for others its own words stand.
 _WORDS = {
     "missing": "This is required.",
+    "json_invalid": "It is not JSON.",
     "extra_forbidden": "This field does not exist.",
     "string_too_short": "It must have at least {min_length} characters.",
     "string_too_long": "It must have at most {max_length} characters.",
@@ -92,6 +94,13 @@ def validation_error(caught: RequestValidationError) -> DomainError:
     return Invalid("The request is not valid.", errors=found_errors)
 
 
+def member_errors(caught: ValidationError, pointer: str) -> list[FieldError]:
+    """What is wrong with JSON that stands in a field of a form, by pointers that begin with the field's."""
+    return [
+        _field_error(error, pointer + _pointer(error["loc"]), "body") for error in caught.errors()
+    ]
+
+
 def _pointer(path: Sequence[str | int]) -> str:
     return "".join("/" + pointer_part(str(part)) for part in path)
 
@@ -112,6 +121,8 @@ def _field_error(error: Mapping[str, Any], pointer: str, where: str) -> FieldErr
             if name != "error"
         }
         return FieldError(pointer, _WORDS[error["type"]], params, where=where)
+    if error["type"] == "value_error" and "Expected UploadFile" in error["msg"]:
+        return FieldError(pointer, "Send a file here, with its file name.", where=where)
     if error["type"] == "value_error" and "valid email" in error["msg"]:
         return FieldError(pointer, "This is not a valid e-mail address.", where=where)
     return FieldError(

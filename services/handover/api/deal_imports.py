@@ -25,6 +25,7 @@ from services.chassis.web import (
     Spooled,
     concept,
     language_of,
+    member_errors,
     spool,
 )
 from services.handover import events
@@ -257,15 +258,7 @@ def _read_mapping(model: type[F], mapping: str) -> F:
         return model.model_validate_json(mapping)
     except ValidationError as error:
         raise Invalid(
-            "The mapping is not valid.",
-            errors=[
-                FieldError(
-                    "/".join(("/mapping", *map(str, one["loc"]))),
-                    "{reason}",
-                    {"reason": one["msg"]},
-                )
-                for one in error.errors()
-            ],
+            "The mapping is not valid.", errors=member_errors(error, "/mapping")
         ) from error
 
 

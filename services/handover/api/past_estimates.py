@@ -31,6 +31,7 @@ from services.chassis.web import (
     concept,
     language_of,
     listed,
+    member_errors,
 )
 from services.handover import events
 from services.handover.api.deal_imports import CellRemark
@@ -241,15 +242,7 @@ def _columns(mapping: str) -> PastColumns:
         return PastColumns(**PastEstimateMapping.model_validate_json(mapping).model_dump())
     except ValidationError as error:
         raise Invalid(
-            "The mapping is not valid.",
-            errors=[
-                FieldError(
-                    "/".join(("/mapping", *map(str, one["loc"]))),
-                    "{reason}",
-                    {"reason": one["msg"]},
-                )
-                for one in error.errors()
-            ],
+            "The mapping is not valid.", errors=member_errors(error, "/mapping")
         ) from error
 
 

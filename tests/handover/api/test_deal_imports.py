@@ -439,3 +439,40 @@ async def test_a_form_sent_again_with_another_boundary_is_the_same_request(firm:
     assert again.headers["Idempotency-Replayed"] == "true"
     other = await sent({"results": []})
     assert other.json()["type"] == "/problems/key-reused"
+
+
+@pytest.mark.parametrize(
+    ("mapping", "pointer", "detail"),
+    [
+        ("{", "/mapping", "Det er ikke JSON."),
+        ("[" * 5000, "/mapping", "Det er ikke JSON."),
+        ("{}", "/mapping/external_id", "Dette må fylles ut."),
+        ('{"x/y": "No"}', "/mapping/x~1y", "Dette feltet finnes ikke."),
+    ],
+)
+async def test_what_is_wrong_with_a_mapping_is_told_in_the_readers_language(
+    firm: Firm, mapping: str, pointer: str, detail: str
+):
+    answer = await firm.seller.request(
+        "POST",
+        "/v1/imports/deals",
+        files={"file": ("deals.csv", CSV.encode(), "text/csv")},
+        data={"source": "csv", "mapping": mapping},
+        headers={"Accept-Language": "nb"},
+    )
+    assert answer.status_code == 422
+    assert (pointer, detail) in [(one["pointer"], one["detail"]) for one in answer.json()["errors"]]
+
+
+async def test_a_text_where_a_file_belongs_is_told_in_the_readers_language(firm: Firm):
+    answer = await firm.seller.request(
+        "POST",
+        "/v1/imports/deals",
+        files={"file": ("deals.csv", CSV.encode(), "text/csv")},
+        data={"source": "hubspot", "pipelines": "none"},
+        headers={"Accept-Language": "nb"},
+    )
+    assert answer.status_code == 422
+    [error] = answer.json()["errors"]
+    assert error["pointer"] == "/pipelines"
+    assert error["detail"] == "Send en fil her, med filnavn."
