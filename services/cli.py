@@ -2,7 +2,7 @@
 
 import typer
 
-from services.commands import demo, doctor, document, imports, organizations, serve
+from services.commands import chores, demo, doctor, document, imports, organizations, serve
 from services.commands.plain_words import PlainGroup
 
 app = typer.Typer(
@@ -15,6 +15,7 @@ app = typer.Typer(
 app.command()(serve.serve)
 app.command()(demo.demo)
 app.command()(serve.migrate)
+app.command()(chores.chores)
 app.command()(doctor.doctor)
 app.command()(document.openapi)
 app.add_typer(imports.imports, name="import")

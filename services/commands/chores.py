@@ -1,0 +1,32 @@
+"""`stafett chores`: what has to be done as time goes by. For a timer, such as cron, every few minutes."""
+
+import asyncio
+from collections import Counter
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from services.commands.organizations import AsJson
+from services.commands.plain_words import put_json, say, settings_with
+
+if TYPE_CHECKING:
+    from services.chassis.settings import Settings
+
+
+def chores(as_json: AsJson = False) -> None:
+    """Let offers of seats lapse, open renewals, tell of certificates that run out, follow the calendar. Safe to repeat."""
+    done = asyncio.run(_do(settings_with()))
+    if as_json:
+        put_json(done)
+        return
+    for name, count in done.items():
+        say(f"{name}: {count}")
+
+
+async def _do(settings: "Settings") -> Counter[str]:
+    from services.commands.running import database_of, opened
+    from services.onboarding.domain.chores import do_chores
+
+    with opened(settings) as installation:
+        await installation.make_current()
+        async with database_of(installation, "onboarding") as database:
+            return await do_chores(database, datetime.now(UTC))
