@@ -99,7 +99,7 @@ async def short_story(firm: Firm) -> list[Any]:
     course = await onboarding.published_course(firm, competence="tills", level=2)
     curriculum = await onboarding.published_curriculum(firm, onboarding.course_set(course))
     first = await handover.complete_draft(firm)
-    await handover.need(firm, first, competence="tills", level=2)
+    need = await handover.need(firm, first, competence="tills", level=2)
     await handover.held_walkthrough(firm, first)
     path = f"/v1/handovers/{first['id']}"
     seen: list[Any] = [made(await firm.seller.get(f"{path}/readiness"), 200)]
@@ -110,6 +110,7 @@ async def short_story(firm: Firm) -> list[Any]:
     [promise] = await handover.promises_of(firm, first)
     made(await handover.read_back(firm.lead, promise))
     seen.append((await firm.seller.post(f"{path}/acceptance")).json()["type"])
+    await handover.waived(firm, first, need)
     seen.append((await handover.move(firm.lead, first, "acceptance"))["state"])
     seen.append(made(await firm.seller.get(f"{path}/coverage"), 200)["state"])
     assigned = await onboarding.assignment(firm, curriculum)
