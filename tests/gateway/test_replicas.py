@@ -353,7 +353,7 @@ async def apart(product: Product) -> AsyncIterator[httpx.AsyncClient]:
         async with (
             front.own.router.lifespan_context(front.own),
             served(front) as url,
-            httpx.AsyncClient(base_url=url) as client,
+            httpx.AsyncClient(base_url=url, timeout=30) as client,
         ):
             yield client
 
