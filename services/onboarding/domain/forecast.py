@@ -250,7 +250,7 @@ SELECT json_build_object(
             )
     ), '[]')
 )::text
-"""
+"""  # nosec B608  # both are ours; values are parameters
 )
 
 
