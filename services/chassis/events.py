@@ -111,12 +111,6 @@ def record(session: AsyncSession, *events: Event) -> None:
     session.info.setdefault("events", []).extend(facts)
 
 
-def recorded(session: AsyncSession) -> Sequence[Event]:
-    """The events of this transaction so far."""
-    events: list[Event] = session.info.get("events", [])
-    return events
-
-
 # The answer is kept in the same breath: one statement fewer at each change.
 _RECORD_AND_KEEP = f"WITH kept AS ({KEEP}) {_RECORD}"
 

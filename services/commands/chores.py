@@ -5,8 +5,7 @@ from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from services.commands.organizations import AsJson
-from services.commands.plain_words import put_json, say, settings_with
+from services.commands.plain_words import AsJson, put_json, say, settings_with
 
 if TYPE_CHECKING:
     from services.chassis.settings import Settings

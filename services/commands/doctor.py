@@ -2,17 +2,16 @@
 
 import asyncio
 from dataclasses import asdict
-from typing import Annotated
 
 import typer
 
-from services.commands.plain_words import put_json, say, screen
+from services.commands.plain_words import AsJson, put_json, say, screen
 
 _MARKS = {"ok": "[green]ok[/]", "warning": "[yellow]warning[/]", "wrong": "[red bold]wrong[/]"}
 
 
 def doctor(
-    as_json: Annotated[bool, typer.Option("--json", help="Answer as JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Say what is wrong with this installation, and what to do. Ends with 1 when something is."""
     from services.commands.checkup import Verdict, examine

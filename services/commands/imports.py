@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from services.commands.plain_words import note, put_json, say, screen, settings_with
+from services.commands.plain_words import AsJson, note, put_json, say, screen, settings_with
 
 if TYPE_CHECKING:
     from services.commands.sending import Imported
@@ -20,7 +20,6 @@ File = Annotated[
     ),
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would happen.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Answer as JSON.")]
 Organization = Annotated[
     str | None,
     typer.Option(help="Without an API key: whose data it is, by id or name, in this installation."),

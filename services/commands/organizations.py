@@ -7,7 +7,7 @@ from uuid import UUID
 
 import typer
 
-from services.commands.plain_words import Told, put_json, say, settings_with
+from services.commands.plain_words import AsJson, Told, put_json, say, settings_with
 
 if TYPE_CHECKING:
     from services.chassis.database import Database
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
 organizations = typer.Typer(help="Found organizations.", no_args_is_help=True)
 keys = typer.Typer(help="Make API keys.", no_args_is_help=True)
-
-AsJson = Annotated[bool, typer.Option("--json", help="Answer as JSON.")]
 
 
 @organizations.command("create")

@@ -3,7 +3,7 @@
 import json
 import re
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperGroup
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from services.chassis.errors import FieldError
     from services.chassis.settings import Settings
+
+AsJson = Annotated[bool, typer.Option("--json", help="Answer as JSON.")]
 
 
 def say(text: str = "") -> None:

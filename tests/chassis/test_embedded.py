@@ -122,16 +122,12 @@ async def value(address: str, question: str) -> object:
         await connection.close()
 
 
-async def test_what_was_written_is_there_after_a_stop_and_the_second_start_is_quick(
-    data: Path,
-) -> None:
+async def test_what_was_written_is_there_after_a_stop(data: Path) -> None:
     with EmbeddedPostgres.start(data, QUICK) as postgres:
         await value(postgres.url(), "CREATE TABLE written AS SELECT 'still here' AS word")
     assert servers_below(data) == []
 
-    begun = time.monotonic()
     with EmbeddedPostgres.start(data, QUICK) as postgres:
-        assert time.monotonic() - begun < 2
         assert await value(postgres.url(), "SELECT word FROM written") == "still here"
 
 

@@ -15,7 +15,6 @@ from services.chassis.events import (
     FeedEvent,
     read_feed,
     record,
-    recorded,
     settle,
     store_recorded,
 )
@@ -136,7 +135,6 @@ async def test_events_are_stored_when_and_only_when_the_change_is(database: Data
     async def change_and_fail() -> None:
         async with database.transaction(organization_id) as session:
             record(session, Event("thing.made", "a"), Event("thing.made", "b"))
-            assert [event.subject for event in recorded(session)] == ["a", "b"]
             await store_recorded(session, None, "request-1")
             raise RolledBack
 

@@ -500,6 +500,11 @@ async def change_bank_question(
     question = await _question_of(session, question_bank_id, bank_question_id, caller)
     match.check(question.version)
     given = body.model_dump(mode="json", exclude_unset=True)
+    for name in ("text", "general_feedback"):
+        if given.get(name) is not None:
+            # A merge patch goes into what is nested: a text that is sent alone keeps how it is written.
+            merged = {**(getattr(question, name) or {}), **given[name]}
+            given[name] = Formatted.model_validate(merged).model_dump(mode="json")
     if "content" in given:
         given["content"] = _content_of(question.kind, given["content"])
     before = {name: getattr(question, name) for name in given}

@@ -169,10 +169,6 @@ class Assignment(Row, table=True):
             return State.assigned
         return self.state
 
-    def is_overdue(self, today: date) -> bool:
-        """Whether its day has passed while it is under way."""
-        return self.due_on is not None and self.due_on < today and self.state_on(today) in UNDER_WAY
-
     # --- verbs
 
     def complete_item(

@@ -150,6 +150,21 @@ async def test_a_question_is_changed_and_removed(firm: Firm):
     assert len(await told(firm, "question.removed")) == 1
 
 
+async def test_a_text_that_is_changed_keeps_how_it_is_written(firm: Firm):
+    bank = await question_bank(firm)
+    html = {"format": "html", "text": "<b>What</b> comes first?"}
+    question = await bank_question(firm, bank, true_or_false() | {"text": html})
+    path = f"{questions_path(bank)}/{question['id']}"
+    given = {"text": {"text": "<i>Who</i> comes first?"}, "general_feedback": {"text": "See 4.2"}}
+    changed = made(await firm.trainer.patch(path, given), 200)
+    assert changed["text"] == {"format": "html", "text": "<i>Who</i> comes first?"}
+    assert changed["general_feedback"] == {"format": "plain", "text": "See 4.2"}
+    assert (
+        made(await firm.trainer.patch(path, {"general_feedback": None}), 200)["general_feedback"]
+        is None
+    )
+
+
 @pytest.mark.parametrize(
     ("question", "pointer"),
     [
