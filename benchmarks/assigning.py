@@ -39,7 +39,8 @@ ASSIGNING_RATIOS = [
 _TABLES = """
 SELECT c.relname FROM pg_class AS c
 WHERE c.relnamespace = 'onboarding'::regnamespace AND c.relkind = 'r'
-  AND c.relname NOT IN ('alembic_version', 'followed_feed', 'idempotency_key')
+  AND c.relname NOT IN (
+    'alembic_version', 'followed_feed', 'idempotency_key', 'pgqueuer_log', 'pgqueuer_schedules')
 """
 _TRANSACTION = "SELECT max(transaction_id::text::bigint) FROM onboarding.event WHERE type = 'assignment.created'"
 

@@ -25,7 +25,9 @@ def metadata_of(name: str) -> MetaData:
 
 
 def include_name(name: str | None, kind: str, _: Any) -> bool:
-    """Look at this service's schema only."""
+    """Look at this service's schema only, and not at the tables of PgQueuer, which are as it wants them."""
+    if kind == "table":
+        return not str(name).startswith("pgqueuer_")
     return name == service if kind == "schema" else True
 
 

@@ -82,6 +82,11 @@ class Settings(BaseSettings):
     follow_seconds: float = Field(
         0.5, gt=0, description="Pause between two looks at another service's feed, in seconds."
     )
+    scheduler: bool = Field(
+        True,
+        description="Do inside the services what is due as time goes by: remind, let offers lapse, open renewals. "
+        "Off: have a timer call `stafett chores`.",
+    )
     shutdown_seconds: PositiveInt = Field(
         20, description="How long requests in flight may take after a stop signal, in seconds."
     )

@@ -1,4 +1,4 @@
-"""`stafett chores`: what has to be done as time goes by. For a timer, such as cron, every few minutes."""
+"""`stafett chores`: what has to be done as time goes by, at once. For a timer where the services do not do it themselves."""
 
 import asyncio
 from collections import Counter
@@ -22,9 +22,11 @@ def chores(as_json: AsJson = False) -> None:
 
 
 async def _do(settings: "Settings") -> Counter[str]:
+    from services.chassis.telemetry import configure_logging
     from services.commands.running import database_of, opened
     from services.onboarding.domain.chores import do_chores
 
+    configure_logging(settings)
     with opened(settings) as installation:
         await installation.make_current()
         async with database_of(installation, "onboarding") as database:

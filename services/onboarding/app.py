@@ -35,6 +35,7 @@ from services.onboarding.api import (
     waivers,
 )
 from services.onboarding.listeners import FOLLOWS
+from services.onboarding.schedule import SCHEDULE
 
 _KNOW_WHO_LEARNS = frozenset({Role.manager, Role.admin, Role.trainer})
 
@@ -70,6 +71,7 @@ SERVICE = Service(
         attempts.router,
     ],
     follows=FOLLOWS,
+    schedule=SCHEDULE,
     confidential=dict.fromkeys(
         ("assignment.", "item.", "competence.", "certificate.", "booking."), _KNOW_WHO_LEARNS
     )

@@ -14,7 +14,7 @@ from tests.conftest import Firm, Person, Product
 
 Connection = Any
 # Of the house, not of an organization.
-WITHOUT_ORGANIZATION = {"alembic_version", "followed_feed"}
+WITHOUT_ORGANIZATION = {"alembic_version", "followed_feed", "pgqueuer_log", "pgqueuer_schedules"}
 
 
 async def connect(product: Product, service: str | None) -> Connection:

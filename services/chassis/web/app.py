@@ -21,6 +21,7 @@ from services.chassis.internal_token import Clock, utc_now
 from services.chassis.keyring import Keyring
 from services.chassis.listeners import Listener
 from services.chassis.runtime import Neighbours, Runtime
+from services.chassis.scheduler import Scheduled, keeping
 from services.chassis.settings import Settings
 from services.chassis.telemetry import Telemetry
 from services.chassis.web.failure import HANDLERS, Mistakes
@@ -36,7 +37,7 @@ class Service:
     """What a service is, told in one place: its name is its schema, its database role and its audience.
 
     `confidential` says how the types of events begin that not everybody reads, and the roles that do. Whoever did it and
-    the person concerned (`person_id` in the data) read it, too.
+    the person concerned (`person_id` in the data) read it, too. `schedule` is what it does as time goes by.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Service:
     routers: Sequence[APIRouter]
     follows: Mapping[str, Mapping[str, Listener]] = field(default_factory=dict)
     confidential: Mapping[str, frozenset[Role]] = field(default_factory=dict)
+    schedule: Sequence[Scheduled] = ()
 
 
 def create_app(
@@ -81,6 +83,8 @@ def create_app(
             tasks = [asyncio.create_task(f.run()) for f in runtime.followers.values()]
             tasks.append(asyncio.create_task(_forget_keys(runtime)))
             stack.push_async_callback(_stop, tasks)
+            if service.schedule and settings.scheduler:
+                await stack.enter_async_context(keeping(runtime, service.schedule))
             yield
 
     app = FastAPI(

@@ -7,15 +7,28 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum
+from uuid import UUID
 
+import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.chassis.database import Database, reader_of
+from services.chassis.errors import Unavailable
 from services.chassis.events import store_recorded
 from services.onboarding.domain.audience_upkeep import follow_calendar_due
 from services.onboarding.domain.certifying import open_renewals, tell_of_certificates
 from services.onboarding.domain.gating import expire_attempts
 from services.onboarding.domain.seats import lapse_offers
+
+log = structlog.get_logger(__name__)
+
+
+class Pace(Enum):
+    """How soon it has to be done: somebody waits for it, or it hangs on the day."""
+
+    minute = "minute"
+    quarter = "quarter"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,33 +37,71 @@ class Chore:
 
     name: str
     do: Callable[[AsyncSession, datetime], Awaitable[int]]
+    pace: Pace
 
 
 CHORES: Sequence[Chore] = (
-    Chore("follow_calendar", follow_calendar_due),
-    Chore("open_renewals", open_renewals),
-    Chore("tell_of_certificates", tell_of_certificates),
-    Chore("lapse_offers", lapse_offers),
-    Chore("expire_attempts", expire_attempts),
+    Chore("follow_calendar", follow_calendar_due, Pace.quarter),
+    Chore("open_renewals", open_renewals, Pace.quarter),
+    Chore("tell_of_certificates", tell_of_certificates, Pace.quarter),
+    Chore("lapse_offers", lapse_offers, Pace.minute),
+    Chore("expire_attempts", expire_attempts, Pace.minute),
 )
 
-# The feed is what tells of every organization; its rows show themselves to nobody but themselves.
-_ORGANIZATIONS = "SELECT DISTINCT organization_id FROM event ORDER BY organization_id"
+# The feed is what tells of every organization; its rows show themselves to nobody but themselves. From one organization to
+# the next by the index: there are few of them, and many events.
+_ORGANIZATIONS = """
+WITH RECURSIVE found AS (
+    (SELECT organization_id AS id FROM event ORDER BY organization_id LIMIT 1)
+    UNION ALL
+    SELECT (
+        SELECT e.organization_id FROM event AS e WHERE e.organization_id > found.id
+        ORDER BY e.organization_id LIMIT 1
+    )
+    FROM found WHERE found.id IS NOT NULL
+)
+SELECT id FROM found WHERE id IS NOT NULL
+"""
 # Held until the transaction ends: of several who do the chores at once, one does each.
 _ALONE = "SELECT pg_try_advisory_xact_lock(hashtext('chore ' || $1), hashtext($2::uuid::text))"
 
 
-async def do_chores(database: Database, now: datetime) -> Counter[str]:
-    """Do every chore for every organization, each in a transaction of its own; to how many things each did something."""
+async def do_chores(
+    database: Database, now: datetime, chores: Sequence[Chore] = CHORES
+) -> Counter[str]:
+    """Do the chores for every organization, each in a transaction of its own; to how many things each did something.
+
+    Where one fails the others are done all the same, and an ExceptionGroup tells of it in the end.
+    """
     async with database.across_organizations() as (_, driver):
-        organizations = [row["organization_id"] for row in await driver.fetch(_ORGANIZATIONS)]
-    done = Counter({chore.name: 0 for chore in CHORES})
+        organizations = [row["id"] for row in await driver.fetch(_ORGANIZATIONS)]
+    done = Counter({chore.name: 0 for chore in chores})
+    failed: list[Exception] = []
     for organization_id in organizations:
-        for chore in CHORES:
-            async with database.transaction(organization_id) as session:
-                driver = reader_of(session).connection
-                if await driver.fetchval(_ALONE, chore.name, organization_id):
-                    done[chore.name] += await chore.do(session, now)
-                    await session.flush()
-                    await store_recorded(session, None, None)
+        for chore in chores:
+            try:
+                done[chore.name] += await _do(database, organization_id, chore, now)
+            except Unavailable:
+                raise
+            except Exception as error:
+                log.warning(
+                    "chore_failed",
+                    chore=chore.name,
+                    organization_id=organization_id,
+                    exc_info=error,
+                )
+                failed.append(error)
+    if failed:
+        raise ExceptionGroup("Chores failed; each is tried again at the next time.", failed)
     return done
+
+
+async def _do(database: Database, organization_id: UUID, chore: Chore, now: datetime) -> int:
+    async with database.transaction(organization_id) as session:
+        driver = reader_of(session).connection
+        if not await driver.fetchval(_ALONE, chore.name, organization_id):
+            return 0
+        count = await chore.do(session, now)
+        await session.flush()
+        await store_recorded(session, None, None)
+        return count

@@ -1,11 +1,16 @@
 """What has to be done as time goes by is done for every organization, by one at a time."""
 
 import asyncio
+from datetime import datetime
 
-from services.onboarding.domain.chores import CHORES, do_chores
-from tests.conftest import Firm
+import pytest
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.chassis.database import organization_of
+from services.onboarding.domain.chores import CHORES, Chore, Pace, do_chores
+from tests.conftest import Firm, Person
 from tests.onboarding.clock import MovedClock, clock
-from tests.onboarding.makers import booking, made, training_session
+from tests.onboarding.makers import a_key, booking, made, training_session
 
 __all__ = ["clock"]
 
@@ -27,3 +32,35 @@ async def test_an_offer_lapses_once_however_many_do_the_chores(firm: Firm, clock
     assert made(await firm.seller.get(f"{path}/{second['id']}"), 200)["state"] == "lapsed"
     assert made(await firm.lead.get(f"{path}/{third['id']}"), 200)["state"] == "offered"
     assert (await do_chores(database, clock()))["lapse_offers"] == 0
+
+
+async def test_what_fails_in_one_organization_is_done_in_the_others(
+    firm: Firm, stranger: Person, clock: MovedClock
+):
+    await made_something(firm.trainer)
+    await made_something(stranger)
+
+    async def fails_here(session: AsyncSession, _: datetime) -> int:
+        if organization_of(session) == firm.organization_id:
+            raise ValueError("A mistake of ours.")
+        reached.add(organization_of(session))
+        return 1
+
+    reached: set[object] = set()
+    with pytest.raises(ExceptionGroup) as failed:
+        await do_chores(
+            firm.product.database("onboarding"),
+            clock(),
+            [Chore("fails", fails_here, Pace.minute), Chore("goes on", count_one, Pace.minute)],
+        )
+    assert [type(error) for error in failed.value.exceptions] == [ValueError]
+    assert stranger.organization_id in reached
+
+
+async def made_something(person: Person) -> None:
+    """Let onboarding hear of the organization."""
+    made(await person.post("/v1/tools", {"key": a_key("tool"), "name": "T"}))
+
+
+async def count_one(_: AsyncSession, __: datetime) -> int:
+    return 1
