@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import event
 
 from services.chassis.database import Database
+from services.chassis.idempotency import as_text
 
 # pgbench takes `:name` for a variable also inside quotes, so a colon is written as its code.
 _COLON = r"\x3a"
@@ -131,14 +132,24 @@ def script(transaction: Transaction, instead: Mapping[object, str] | None = None
     known = instead or {}
     queries = list(transaction)
     if queries[0].sql.startswith("BEGIN"):
-        begin, scope = (part.strip() for part in queries.pop(0).sql.split(";"))
+        together = [part.strip() for part in queries.pop(0).sql.split(";")]
         # One round trip, as in the product: a pipeline is what pgbench's prepared protocol has for it.
-        lines += [r"\startpipeline", f"{begin};", f"{scope};", r"\endpipeline"]
+        lines += [
+            r"\startpipeline",
+            *(f"{_said(part, known)};" for part in together),
+            r"\endpipeline",
+        ]
     for query in queries:
         values = [_value(argument, known) for argument in query.arguments]
         sql = _PARAMETER.sub(lambda match, v=values: v[int(match[1]) - 1], query.sql)  # type: ignore[misc]
         lines.append(f"{sql.strip()};")
     return "\n".join(lines) + "\n"
+
+
+def _said(sql: str, instead: Mapping[object, str]) -> str:
+    for value, other in instead.items():
+        sql = sql.replace(as_text(str(value)), other)
+    return sql
 
 
 def _value(argument: object, instead: Mapping[object, str]) -> str:

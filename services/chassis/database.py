@@ -119,7 +119,7 @@ class Database:
     @asynccontextmanager
     async def reading(self, organization_id: UUID) -> AsyncIterator[Reader]:
         """A read-only transaction that sees one organization."""
-        async with self._begun("BEGIN READ ONLY", organization_id) as held:
+        async with self._begun("BEGIN READ ONLY", organization_id) as (held, _):
             yield Reader(held.driver, organization_id)
 
     async def read_alone(self, sql: str, arguments: Sequence[Any]) -> list[asyncpg.Record]:
@@ -144,32 +144,40 @@ class Database:
                 return rows
 
     @asynccontextmanager
-    async def transaction(self, organization_id: UUID) -> AsyncIterator[AsyncSession]:
-        """A transaction that sees and changes one organization; commits on leaving, unless an error leaves it."""
+    async def transaction(
+        self, organization_id: UUID, *, first: str | None = None
+    ) -> AsyncIterator[AsyncSession]:
+        """A transaction that sees and changes one organization; commits on leaving, unless an error leaves it.
+
+        `first` is SQL that goes along with the beginning, in its round trip; its command tag is `session.info["first"]`.
+        """
         async with (
-            self._begun("BEGIN", organization_id) as held,
+            self._begun("BEGIN", organization_id, first) as (held, tag),
             session_on(held.for_sessions, held.driver, organization_id) as session,
         ):
+            session.info["first"] = tag
             yield session
             await flush(session)
 
     @asynccontextmanager
     async def across_organizations(self) -> AsyncIterator[tuple[AsyncConnection, Connection]]:
         """A transaction of the house itself: sees the feed of every organization, and no other rows."""
-        async with self._begun("BEGIN", None) as held:
+        async with self._begun("BEGIN", None) as (held, _):
             yield held.for_sessions, held.driver
 
     @asynccontextmanager
-    async def _begun(self, begin: str, organization_id: UUID | None) -> AsyncIterator[Held]:
+    async def _begun(
+        self, begin: str, organization_id: UUID | None, first: str | None = None
+    ) -> AsyncIterator[tuple[Held, str]]:
         scope = (
             "SET LOCAL stafett.follower = 'on'"
             if organization_id is None
             else f"SET LOCAL stafett.organization_id = '{organization_id}'"
         )
-        held = await self._take_begun(f"{begin}; {scope}")
+        held, tag = await self._take_begun("; ".join(filter(None, (begin, scope, first))))
         try:
             try:
-                yield held
+                yield held, tag
                 await held.driver.execute("COMMIT")
             except BaseException as error:
                 await self._roll_back(held, error)
@@ -186,20 +194,22 @@ class Database:
         except (exc.DBAPIError, TimeoutError, *GONE) as error:
             raise Unavailable("The database does not answer.") from error
 
-    async def _take_begun(self, begin: str) -> Held:
-        """A connection on which `begin` has run. Connections that died while they were idle are replaced."""
+    async def _take_begun(self, begin: str) -> tuple[Held, str]:
+        """A connection on which `begin` has run, and the command tag of its last part.
+
+        Connections that died while they were idle are replaced.
+        """
         while True:
             held = await self._take()
             try:
-                await held.driver.execute(begin)
+                return held, await held.driver.execute(begin)
             except BaseException as error:
-                await self.connections.drop(held)
                 if not is_gone(error):
+                    await self._roll_back(held, error)
                     raise
+                await self.connections.drop(held)
                 if not held.proven:
                     raise Unavailable("The database does not answer.") from error
-            else:
-                return held
 
     async def _roll_back(self, held: Held, error: BaseException) -> None:
         """Leave the connection clean, or do not give it back at all."""

@@ -7,6 +7,8 @@ nothing and is not kept: the request can be repeated with the same key.
 
 import hashlib
 import re
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -27,8 +29,10 @@ from sqlalchemy import (
     func,
 )
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.chassis.database import Connection, Reader
+from services.chassis.caller import Caller
+from services.chassis.database import Connection, Database, Reader, reader_of
 from services.chassis.errors import FieldError, InProgress, Invalid, KeyReused
 
 _KEY = re.compile(r"[\x21-\x7e]{1,200}\Z")
@@ -85,14 +89,15 @@ class KeyedRequest:
         return cls(key, digest.digest())
 
 
+# Goes along with BEGIN, which takes no parameters: all that a client sent stands in it as hexadecimal digits.
 _CLAIM = """
 INSERT INTO idempotency_key (organization_id, person_id, key, request_hash)
-VALUES ($1, $2, $3, $4)
+VALUES ('{organization_id}', '{person_id}', {key}, '\\x{request_hash}')
 ON CONFLICT (organization_id, person_id, key) DO UPDATE
 SET request_hash = excluded.request_hash, status = NULL, headers = NULL, body = NULL, created_at = now()
-WHERE idempotency_key.created_at < now() - $5::interval
-RETURNING true
+WHERE idempotency_key.created_at < now() - interval '{seconds} seconds'
 """
+_TAKEN = "INSERT 0 1"
 _LOOK_UP = """
 SELECT request_hash, status, headers::text, body FROM idempotency_key
 WHERE organization_id = $1 AND person_id = $2 AND key = $3
@@ -105,25 +110,43 @@ WHERE organization_id = $1 AND person_id = $2 AND key = $9
 _FORGET = "DELETE FROM idempotency_key WHERE created_at < now() - $1::interval"
 
 
-async def claim(
-    reader: Reader, person_id: UUID, request: KeyedRequest, kept_for: timedelta
-) -> Answer | None:
-    """Take the key in this transaction, or return the answer that it got before.
+@asynccontextmanager
+async def transaction_of(
+    database: Database, caller: Caller, request: KeyedRequest, kept_for: timedelta
+) -> AsyncIterator[tuple[AsyncSession, Answer | None]]:
+    """A transaction that has taken the key; with the answer that the key got before, if it was taken already.
 
     Raises `KeyReused` if it stood for another request, `InProgress` if the first one takes too long.
     """
-    connection, organization_id = reader.connection, reader.organization_id
-    try:
-        taken = await connection.fetchval(
-            _CLAIM, organization_id, person_id, request.key, request.request_hash, kept_for
-        )
-    except asyncpg.LockNotAvailableError as error:
-        raise InProgress(
-            "The request with this Idempotency-Key is still being carried out."
-        ) from error
-    if taken:
-        return None
-    row = await connection.fetchrow(_LOOK_UP, organization_id, person_id, request.key)
+    claim = _CLAIM.format(
+        organization_id=caller.organization_id,
+        person_id=caller.person_id,
+        key=as_text(request.key),
+        request_hash=request.request_hash.hex(),
+        seconds=kept_for.total_seconds(),
+    )
+    async with AsyncExitStack() as stack:
+        try:
+            session = await stack.enter_async_context(
+                database.transaction(caller.organization_id, first=claim)
+            )
+        except asyncpg.LockNotAvailableError as error:
+            raise InProgress(
+                "The request with this Idempotency-Key is still being carried out."
+            ) from error
+        before = None
+        if session.info["first"] != _TAKEN:
+            before = await _answer_before(reader_of(session), caller.person_id, request)
+        yield session, before
+
+
+def as_text(value: str) -> str:
+    """SQL for a text that somebody sent."""
+    return rf"convert_from('\x{value.encode().hex()}', 'UTF8')"
+
+
+async def _answer_before(reader: Reader, person_id: UUID, request: KeyedRequest) -> Answer:
+    row = await reader.connection.fetchrow(_LOOK_UP, reader.organization_id, person_id, request.key)
     if row is None or row["status"] is None:
         raise InProgress("The request with this Idempotency-Key is still being carried out.")
     if row["request_hash"] != request.request_hash:

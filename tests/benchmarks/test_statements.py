@@ -6,6 +6,7 @@ from uuid import UUID
 import pytest
 
 from benchmarks.statements import Overheard, Query, literal, script
+from services.chassis.idempotency import as_text
 
 ID = UUID("0198c0de-0000-7000-8000-000000000001")
 
@@ -51,10 +52,11 @@ def test_begin_and_the_organization_go_in_one_round_trip() -> None:
 
 def test_what_must_differ_each_time_is_put_in_place_of_its_value() -> None:
     transaction = [
-        Query("BEGIN; SET LOCAL a = 'x'", (), 0.0),
+        Query(f"BEGIN; SET LOCAL a = 'x'; SELECT {as_text('a key')}", (), 0.0),
         Query("SELECT $1, $2", (ID, []), 0.0),
     ]
-    assert script(transaction, {ID: ":n"}).splitlines()[-1] == "SELECT :n, ARRAY[];"
+    written = script(transaction, {ID: ":n", "a key": ":k"}).splitlines()
+    assert written[3:] == ["SELECT :k;", r"\endpipeline", "SELECT :n, ARRAY[];"]
 
 
 def test_transactions_of_organizations_are_heard_and_those_of_followers_are_not() -> None:

@@ -8,10 +8,10 @@ from fastapi import Depends, Request
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.chassis.caller import Caller, Follower
-from services.chassis.database import Reader, Viewer, flush, reader_of
+from services.chassis.database import Reader, Viewer, flush
 from services.chassis.errors import Unauthenticated
 from services.chassis.events import store_recorded
-from services.chassis.idempotency import Answer, KeyedRequest, claim
+from services.chassis.idempotency import Answer, KeyedRequest, transaction_of
 from services.chassis.language import Language, negotiate
 from services.chassis.preconditions import Match
 from services.chassis.runtime import Runtime
@@ -59,16 +59,19 @@ async def session_of(request: Request) -> AsyncIterator[AsyncSession]:
     caller = await caller_of(request)
     runtime = runtime_of(request)
     keyed: KeyedRequest | None = request.scope.get("stafett.keyed")
-    async with runtime.database.transaction(caller.organization_id) as session:
-        reader = reader_of(session)
-        if keyed is not None:
-            kept_for = timedelta(hours=runtime.settings.idempotency_hours)
-            answer = await claim(reader, caller.person_id, keyed, kept_for)
-            if answer is not None:
-                raise Replayed(answer)
+    if keyed is None:
+        async with runtime.database.transaction(caller.organization_id) as session:
+            yield session
+            await flush(session)
+            await store_recorded(session, caller, REQUEST_ID.get())
+        return
+    kept_for = timedelta(hours=runtime.settings.idempotency_hours)
+    async with transaction_of(runtime.database, caller, keyed, kept_for) as (session, before):
+        if before is not None:
+            raise Replayed(before)
         yield session
         await flush(session)
-        kept = None if keyed is None else (keyed, request.scope["stafett.answer"])
+        kept = keyed, request.scope["stafett.answer"]
         await store_recorded(session, caller, REQUEST_ID.get(), kept)
 
 
