@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field, ValidationError
 from starlette.responses import Response
 
 from services.chassis.caller import Role
+from services.chassis.csv_cell import DateFormat
 from services.chassis.errors import FieldError, Invalid
 from services.chassis.events import record, store_recorded
 from services.chassis.fields import Body, Name
@@ -31,7 +32,7 @@ from services.chassis.web import (
 from services.handover import events
 from services.handover.domain.base import directory
 from services.handover.domain.customer import Source
-from services.handover.domain.deal_cell import DateFormat, DecimalMark
+from services.handover.domain.deal_cell import DecimalMark
 from services.handover.domain.deal_import import (
     ImportedRow,
     Into,

@@ -15,6 +15,7 @@ from sqlalchemy.orm import aliased
 from starlette.responses import Response
 
 from services.chassis.caller import Role
+from services.chassis.csv_cell import DateFormat
 from services.chassis.csv_table import read_csv
 from services.chassis.errors import FieldError, Invalid
 from services.chassis.events import record
@@ -36,7 +37,7 @@ from services.chassis.web import (
 from services.handover import events
 from services.handover.api.deal_imports import CellRemark
 from services.handover.domain.base import directory
-from services.handover.domain.deal_cell import DateFormat, DecimalMark
+from services.handover.domain.deal_cell import DecimalMark
 from services.handover.domain.deal_import import RowResult
 from services.handover.domain.estimate import Basis
 from services.handover.domain.past_estimate import PastEstimate

@@ -1,4 +1,4 @@
-"""What a cell of a file of deals means: a title, an amount, a day.
+"""What a cell of a file of deals means beside what cells mean everywhere: an amount, an instant.
 
 Every meaning raises Refused where the cell does not say it; an empty cell says None.
 """
@@ -6,47 +6,15 @@ Every meaning raises Refused where the cell does not say it; an empty cell says 
 import re
 from datetime import UTC, date, datetime, tzinfo
 from decimal import Decimal
-from enum import StrEnum
 from typing import Literal
 
+from services.chassis.csv_cell import DateFormat, Refused, date_in
 from services.chassis.csv_table import Cell
 
-TITLE_CHARACTERS = (3, 200)
-NAME_CHARACTERS = 200
-TEXT_CHARACTERS = 10_000
 # Before the decimal mark, as many as the API shows.
 AMOUNT_DIGITS = 11
 
 
-class DateFormat(StrEnum):
-    """How a file may write its dates, besides 2026-11-22, which is always understood."""
-
-    ISO = "YYYY-MM-DD"
-    DAY_FIRST_DOTS = "DD.MM.YYYY"
-    DAY_FIRST_SLASHES = "DD/MM/YYYY"
-    DAY_FIRST_DASHES = "DD-MM-YYYY"
-    MONTH_FIRST_SLASHES = "MM/DD/YYYY"
-
-    @property
-    def pattern(self) -> re.Pattern[str]:
-        return _DATE_PATTERNS[self]
-
-
-_DATE_PATTERNS = {
-    DateFormat.ISO: re.compile(r"(?P<year>\d{4})-(?P<month>\d\d)-(?P<day>\d\d)", re.ASCII),
-    DateFormat.DAY_FIRST_DOTS: re.compile(
-        r"(?P<day>\d\d?)\.\s?(?P<month>\d\d?)\.\s?(?P<year>\d{4})", re.ASCII
-    ),
-    DateFormat.DAY_FIRST_SLASHES: re.compile(
-        r"(?P<day>\d\d?)/(?P<month>\d\d?)/(?P<year>\d{4})", re.ASCII
-    ),
-    DateFormat.DAY_FIRST_DASHES: re.compile(
-        r"(?P<day>\d\d?)-(?P<month>\d\d?)-(?P<year>\d{4})", re.ASCII
-    ),
-    DateFormat.MONTH_FIRST_SLASHES: re.compile(
-        r"(?P<month>\d\d?)/(?P<day>\d\d?)/(?P<year>\d{4})", re.ASCII
-    ),
-}
 DecimalMark = Literal[".", ","]
 _AMOUNTS = {
     ".": re.compile(
@@ -66,57 +34,6 @@ _INSTANT = re.compile(r"[^T ]*[T ]\d\d?:|.*T", re.ASCII)
 _MILLISECONDS = re.compile(r"\d{12,14}", re.ASCII)
 _TRUE = frozenset(("1", "true"))
 _FALSE = frozenset(("", "0", "false"))
-
-
-class Refused(Exception):
-    """A cell does not say what its column is for."""
-
-    def __init__(self, cell: Cell, template: str, /, **params: object) -> None:
-        super().__init__(template)
-        self.problem = cell.problem(template, **params)
-
-
-def title_in(cell: Cell) -> str:
-    """A title on one line, which must be there."""
-    title = " ".join(_filled_in(cell).split())
-    least, most = TITLE_CHARACTERS
-    if not least <= len(title) <= most:
-        raise Refused(
-            cell,
-            "{name} has {length} characters; a title has {least} to {most}",
-            length=len(title),
-            least=least,
-            most=most,
-        )
-    return title
-
-
-def name_in(cell: Cell) -> str:
-    """A name or id on one line, which must be there."""
-    _filled_in(cell)
-    return line_in(cell) or ""
-
-
-def line_in(cell: Cell) -> str | None:
-    """A text on one line, as an id or a stage."""
-    return _within(cell, " ".join(cell.text.split()), NAME_CHARACTERS) or None
-
-
-def text_in(cell: Cell) -> str | None:
-    """A text of any lines."""
-    return _within(cell, cell.text, TEXT_CHARACTERS) or None
-
-
-def _within(cell: Cell, text: str, limit: int) -> str:
-    if len(text) > limit:
-        raise Refused(cell, "{name} has more than {limit} characters", limit=limit)
-    return text
-
-
-def _filled_in(cell: Cell) -> str:
-    if not cell.text:
-        raise Refused(cell, "{name} is empty")
-    return cell.text
 
 
 def boolean_in(cell: Cell) -> bool | None:
@@ -160,24 +77,6 @@ def _in_range(cell: Cell, amount: Decimal) -> Decimal:
     if amount >= Decimal(10) ** AMOUNT_DIGITS:
         raise Refused(cell, "{name} has more than {limit} digits", limit=AMOUNT_DIGITS)
     return amount
-
-
-def date_in(cell: Cell, date_format: DateFormat) -> date | None:
-    """A day, in the format named or as 2026-11-22."""
-    if not cell.text:
-        return None
-    for known in (DateFormat.ISO, date_format):
-        if match := known.pattern.fullmatch(cell.text):
-            parts = {part: int(number) for part, number in match.groupdict().items()}
-            try:
-                return date(**parts)
-            except ValueError as error:
-                raise Refused(
-                    cell, "{name} is {text}, a day that does not exist", text=cell.text
-                ) from error
-    raise Refused(
-        cell, "{name} is {text}, not a date as {format}", text=cell.text, format=date_format.value
-    )
 
 
 def day_in(cell: Cell) -> date | None:

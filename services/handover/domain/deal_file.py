@@ -11,6 +11,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, TypeVar
 
+from services.chassis.csv_cell import NAME_CHARACTERS, Refused
 from services.chassis.csv_records import CsvRow
 from services.chassis.csv_table import Cell, CsvHeader
 from services.chassis.currency import in_smallest_unit, is_currency
@@ -18,7 +19,6 @@ from services.chassis.errors import FieldError, Invalid
 from services.chassis.file_problem import FileError, file_problem, pointed_problem
 from services.chassis.json_records import JsonRecord
 from services.handover.domain.customer import Source
-from services.handover.domain.deal_cell import NAME_CHARACTERS, Refused
 
 T = TypeVar("T")
 # Of a file that is read as it is imported.

@@ -5,9 +5,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import BinaryIO, Literal, TypeAlias
 
+from services.chassis.csv_cell import DateFormat
 from services.chassis.csv_table import open_csv
 from services.handover.domain.customer import Source
-from services.handover.domain.deal_cell import DateFormat, DecimalMark
+from services.handover.domain.deal_cell import DecimalMark
 from services.handover.domain.deal_file import MAX_DEALS, DealRow, ForAll
 from services.handover.domain.deals_of_csv import DealColumns, mapped_deals
 from services.handover.domain.deals_of_hubspot import (

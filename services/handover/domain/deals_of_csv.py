@@ -5,21 +5,20 @@ from dataclasses import dataclass, fields
 from datetime import date
 from decimal import Decimal
 
-from services.chassis.csv_records import CsvRow
-from services.chassis.csv_table import Cell, CsvHeader, CsvStream, CsvTable
-from services.chassis.file_problem import FileError, file_problem
-from services.handover.domain.customer import Source
-from services.handover.domain.deal_cell import (
+from services.chassis.csv_cell import (
     DateFormat,
-    DecimalMark,
     Refused,
-    amount_in,
     date_in,
     line_in,
     name_in,
     text_in,
     title_in,
 )
+from services.chassis.csv_records import CsvRow
+from services.chassis.csv_table import Cell, CsvHeader, CsvStream, CsvTable
+from services.chassis.file_problem import FileError, file_problem
+from services.handover.domain.customer import Source
+from services.handover.domain.deal_cell import DecimalMark, amount_in
 from services.handover.domain.deal_file import CsvCells, Deal, DealRow, ForAll, each_once
 
 WON_VALUES = frozenset(

@@ -8,17 +8,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
+from services.chassis.csv_cell import line_in, name_in, text_in, title_in
 from services.chassis.json_records import JsonRecord, json_records
 from services.handover.domain.customer import Source
-from services.handover.domain.deal_cell import (
-    boolean_in,
-    day_in,
-    line_in,
-    name_in,
-    plain_amount,
-    text_in,
-    title_in,
-)
+from services.handover.domain.deal_cell import boolean_in, day_in, plain_amount
 from services.handover.domain.deal_file import Deal, DealRow, ForAll, JsonCells, json_rows
 
 HUBSPOT_ARCHIVED = "Archived in HubSpot"

@@ -7,19 +7,11 @@ Stages are named by `GET /v1/stages`, organizations by `GET /v1/organizations`.
 from collections.abc import Iterator, Mapping
 from typing import Any, BinaryIO
 
+from services.chassis.csv_cell import Refused, line_in, name_in, text_in, title_in
 from services.chassis.csv_table import Cell
 from services.chassis.json_records import JsonRecord, json_records
 from services.handover.domain.customer import Source
-from services.handover.domain.deal_cell import (
-    Refused,
-    boolean_in,
-    day_in_utc,
-    line_in,
-    name_in,
-    plain_amount,
-    text_in,
-    title_in,
-)
+from services.handover.domain.deal_cell import boolean_in, day_in_utc, plain_amount
 from services.handover.domain.deal_file import Deal, DealRow, ForAll, JsonCells, json_rows
 
 PIPEDRIVE_DELETED = "Deleted in Pipedrive"

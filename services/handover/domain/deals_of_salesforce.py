@@ -5,19 +5,12 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, BinaryIO
 
+from services.chassis.csv_cell import line_in, name_in, text_in, title_in
 from services.chassis.csv_records import CsvRow
 from services.chassis.csv_table import CsvStream, CsvTable, open_csv
 from services.chassis.json_records import JsonRecord, json_records
 from services.handover.domain.customer import Source
-from services.handover.domain.deal_cell import (
-    boolean_in,
-    day_in,
-    line_in,
-    name_in,
-    plain_amount,
-    text_in,
-    title_in,
-)
+from services.handover.domain.deal_cell import boolean_in, day_in, plain_amount
 from services.handover.domain.deal_file import (
     MAX_DEALS,
     CsvCells,

@@ -7,19 +7,12 @@ from datetime import date
 from decimal import Decimal
 from typing import TypeVar
 
+from services.chassis.csv_cell import DateFormat, Refused, date_in, line_in, name_in
 from services.chassis.csv_records import CsvRow
 from services.chassis.csv_table import Cell, CsvTable
 from services.chassis.errors import FieldError
 from services.chassis.file_problem import FileError, file_problem
-from services.handover.domain.deal_cell import (
-    DateFormat,
-    DecimalMark,
-    Refused,
-    amount_in,
-    date_in,
-    line_in,
-    name_in,
-)
+from services.handover.domain.deal_cell import DecimalMark, amount_in
 from services.handover.domain.estimate import HOURS_BELOW, Basis
 
 T = TypeVar("T")

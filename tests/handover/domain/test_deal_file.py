@@ -5,11 +5,11 @@ from decimal import Decimal
 
 import pytest
 
+from services.chassis.csv_cell import DateFormat
 from services.chassis.csv_table import CsvTable, read_csv
 from services.chassis.currency import DECIMALS, in_smallest_unit
 from services.chassis.errors import Invalid
 from services.chassis.file_problem import FileError, file_problem
-from services.handover.domain.deal_cell import DateFormat
 from services.handover.domain.deal_file import Deal, DealRow, ForAll
 from services.handover.domain.deals_of_csv import DealColumns, mapped_deals
 from services.handover.domain.deals_of_salesforce import (

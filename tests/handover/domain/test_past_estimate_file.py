@@ -5,9 +5,9 @@ from decimal import Decimal
 
 import pytest
 
+from services.chassis.csv_cell import DateFormat
 from services.chassis.csv_table import read_csv
 from services.chassis.file_problem import FileError
-from services.handover.domain.deal_cell import DateFormat
 from services.handover.domain.estimate import Basis
 from services.handover.domain.past_estimate_file import (
     PastColumns,
