@@ -1,4 +1,4 @@
-"""`stafett import deals`, `people` and `estimates`: a file, sent part by part, and what became of each row."""
+"""`stafett import deals`, `people`, `courses` …: a file, sent part by part, and what became of each row."""
 
 import asyncio
 from pathlib import Path
@@ -88,7 +88,8 @@ def import_deals(
 
     Asks STAFETT_URL with STAFETT_API_KEY. Without a key: in this process, for --organization or the demo company.
     """
-    from services.commands.sending import Deals, run
+    from services.commands.sending import run
+    from services.commands.wanted import Deals
 
     wanted = Deals(
         file=file,
@@ -135,7 +136,8 @@ def import_estimates(
 
     Asks STAFETT_URL with STAFETT_API_KEY. Without a key: in this process, for --organization or the demo company.
     """
-    from services.commands.sending import PastEstimates, run
+    from services.commands.sending import run
+    from services.commands.wanted import PastEstimates
 
     wanted = PastEstimates(
         file=file,
@@ -159,9 +161,102 @@ def import_people(
 
     Asks STAFETT_URL with STAFETT_API_KEY. Without a key: in this process, for --organization or the demo company.
     """
-    from services.commands.sending import People, run
+    from services.commands.sending import run
+    from services.commands.wanted import People
 
     wanted = People(file=file)
+    _finish(asyncio.run(run(settings_with(), wanted, organization, dry_run=dry_run)), as_json)
+
+
+@imports.command("courses")
+def import_courses(
+    file: File,
+    mapping: Annotated[
+        str | None,
+        typer.Option(
+            help="Which field is in which column, as JSON or a file that holds it: title; further key, language, tool, "
+            "owner, competence, level, state, unit, kind, minutes, link, text. Without it, by the columns' names."
+        ),
+    ] = None,
+    state: Annotated[
+        str | None,
+        typer.Option(help="Of new courses without one: published (the default) or draft."),
+    ] = None,
+    minutes: Annotated[int | None, typer.Option(help="Of rows without minutes.")] = None,
+    organization: Organization = None,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """Import courses from a CSV of another learning system: a course in each row, or a unit of one.
+
+    Asks STAFETT_URL with STAFETT_API_KEY. Without a key: in this process, for --organization or the demo company.
+    """
+    from services.commands.sending import run
+    from services.commands.wanted import Courses
+
+    wanted = Courses(
+        file=file,
+        mapping=None if mapping is None else _mapping(mapping),
+        state=state,
+        minutes=minutes,
+    )
+    _finish(asyncio.run(run(settings_with(), wanted, organization, dry_run=dry_run)), as_json)
+
+
+@imports.command("completions")
+def import_completions(
+    file: File,
+    mapping: Annotated[
+        str | None,
+        typer.Option(
+            help="Which field is in which column, as JSON or a file that holds it: email or employee_number, course or "
+            "curriculum, completed_on; further expires_on, level, basis, evidence. Without it, by the columns' names."
+        ),
+    ] = None,
+    date_format: Annotated[
+        str | None, typer.Option(help="Of dates; without it, as 2026-11-22.")
+    ] = None,
+    organization: Organization = None,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """Import what people completed before Stafett: certificates as of each day, and open assignments go on.
+
+    Asks STAFETT_URL with STAFETT_API_KEY. Without a key: in this process, for --organization or the demo company.
+    """
+    from services.commands.sending import run
+    from services.commands.wanted import Completions
+
+    wanted = Completions(
+        file=file,
+        mapping=None if mapping is None else _mapping(mapping),
+        date_format=date_format,
+    )
+    _finish(asyncio.run(run(settings_with(), wanted, organization, dry_run=dry_run)), as_json)
+
+
+@imports.command("gift")
+def import_gift(
+    file: Annotated[
+        Path,
+        typer.Argument(exists=True, dir_okay=False, readable=True, help="A file of Moodle's GIFT."),
+    ],
+    bank: Annotated[str, typer.Option(help="The key of the question bank that takes them.")],
+    title: Annotated[
+        str | None, typer.Option(help="Begins the bank under this title, where there is none.")
+    ] = None,
+    organization: Organization = None,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """Import questions from Moodle's GIFT into a question bank.
+
+    Asks STAFETT_URL with STAFETT_API_KEY. Without a key: in this process, for --organization or the demo company.
+    """
+    from services.commands.sending import run
+    from services.commands.wanted import Gift
+
+    wanted = Gift(file=file, bank=bank, title=title)
     _finish(asyncio.run(run(settings_with(), wanted, organization, dry_run=dry_run)), as_json)
 
 

@@ -3,19 +3,18 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
+from urllib.parse import urlencode
 from uuid import uuid4
 
 import httpx
 
-from services.chassis.csv_records import MAX_ROWS
 from services.chassis.settings import Settings
-from services.commands.file_parts import ROWS, Part, parts_of
 from services.commands.plain_words import Told, note, screen
 from services.commands.running import api_in_this_process, database_of, opened
+from services.commands.wanted import Wanted, problem_in
 
 TRIES = 4
 # Nothing was done.
@@ -55,163 +54,6 @@ class Imported:
         return {"dry_run": self.dry_run, **self.counts, **self.further, "rows": self.rows}
 
 
-@dataclass(frozen=True)
-class Wanted:
-    """A file to import. `roles`: who may, the best choice first; `keyholder`: whose key of the demo."""
-
-    file: Path
-    path: ClassVar[str]
-    roles: ClassVar[tuple[str, ...]]
-    keyholder: ClassVar[str]
-    rows_at_once: ClassVar[int]
-
-    def check(self) -> None:
-        """Refuse what can be seen to be wrong before anybody is asked; raises Told."""
-
-    def parts(self) -> list[Part]:
-        """What is sent, one after the other."""
-        return parts_of(self.file.read_bytes(), self.rows_at_once)
-
-    async def form(self, client: httpx.AsyncClient) -> tuple[dict[str, str], dict[str, bytes]]:
-        """The fields and the further files that go with every part."""
-        return {}, {}
-
-
-@dataclass(frozen=True)
-class People(Wanted):
-    """Colleagues. In one piece, since a manager may stand anywhere in the file."""
-
-    path: ClassVar[str] = "/v1/imports/people"
-    roles: ClassVar[tuple[str, ...]] = ("admin",)
-    keyholder: ClassVar[str] = "admin"
-    rows_at_once: ClassVar[int] = MAX_ROWS
-
-
-@dataclass(frozen=True)
-class Deals(Wanted):
-    """Deals of a CRM."""
-
-    accounts: Path | None = None
-    pipelines: Path | None = None
-    customer: str | None = None
-    source: str | None = None
-    mapping: str | None = None
-    currency: str | None = None
-    engagement_type: str | None = None
-    decimal_mark: str | None = None
-    date_format: str | None = None
-    path: ClassVar[str] = "/v1/imports/deals"
-    roles: ClassVar[tuple[str, ...]] = ("admin",)
-    keyholder: ClassVar[str] = "seller"
-    rows_at_once: ClassVar[int] = ROWS
-
-    def parts(self) -> list[Part]:
-        # Pages of JSON have to stay whole, since what points into them counts from their beginning.
-        return [Part(self.file.read_bytes(), 1)] if self._is_json() else super().parts()
-
-    def check(self) -> None:
-        if self.mapping is None and (self.source or self._source()) == "csv":
-            from services.handover.domain.deals_of_csv import DealColumns
-
-            needed = [field.name for field in fields(DealColumns) if field.default is MISSING]
-            further = [field.name for field in fields(DealColumns) if field.default is not MISSING]
-            raise Told(
-                "This is no export of Salesforce's Opportunity, so --mapping has to say which "
-                "field is in which column of the file:\n"
-                '  --mapping \'{"external_id": "No", "title": "Deal", '
-                '"customer_name": "Customer"}\'\n'
-                f"Needed: {', '.join(needed)}.\nFurther: {', '.join(further)}."
-            )
-
-    async def form(self, client: httpx.AsyncClient) -> tuple[dict[str, str], dict[str, bytes]]:
-        source = self.source or self._source()
-        said = {
-            "source": source,
-            "mapping": self.mapping,
-            "default_currency": self.currency or await _usual_currency(client),
-            "default_customer": self.customer,
-            "engagement_type": self.engagement_type,
-            "decimal_mark": self.decimal_mark,
-            "date_format": self.date_format,
-        }
-        beside = source == "salesforce" and not self._is_json()
-        further = {
-            "accounts": self.accounts or (self._beside() if beside else None),
-            "pipelines": self.pipelines,
-        }
-        files = {name: path.read_bytes() for name, path in further.items() if path is not None}
-        return {name: value for name, value in said.items() if value is not None}, files
-
-    def _beside(self) -> Path | None:
-        """Salesforce's export puts the accounts into the same folder, under this name."""
-        accounts = self.file.with_name("Account.csv")
-        if not accounts.is_file():
-            return None
-        note(f"Customers are named after {accounts}; --accounts names another file.")
-        return accounts
-
-    def _source(self) -> str:
-        """What the file shows; any other CSV needs a mapping."""
-        from services.handover.domain.deal_sources import source_of
-
-        with self.file.open("rb") as file:
-            source = source_of(file)
-        if source is None and self._is_json():
-            raise Told(
-                f"{self.file} is JSON, but neither of HubSpot nor of Salesforce nor of Pipedrive."
-            )
-        return "csv" if source is None or (self.mapping and not self._is_json()) else source
-
-    def _is_json(self) -> bool:
-        with self.file.open("rb") as file:
-            start = file.read(1024)
-        return start.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"{", b"[")
-
-
-@dataclass(frozen=True)
-class PastEstimates(Wanted):
-    """Estimates from before Stafett, with what they took."""
-
-    mapping: str = ""
-    kind: str | None = None
-    basis: str | None = None
-    decimal_mark: str | None = None
-    date_format: str | None = None
-    path: ClassVar[str] = "/v1/imports/estimates"
-    roles: ClassVar[tuple[str, ...]] = ("admin", "manager")
-    keyholder: ClassVar[str] = "admin"
-    rows_at_once: ClassVar[int] = ROWS
-
-    async def form(self, client: httpx.AsyncClient) -> tuple[dict[str, str], dict[str, bytes]]:
-        said = {
-            "mapping": self.mapping,
-            "default_kind": self.kind,
-            "default_basis": self.basis,
-            "decimal_mark": self.decimal_mark,
-            "date_format": self.date_format,
-        }
-        return {name: value for name, value in said.items() if value is not None}, {}
-
-
-async def _usual_currency(client: httpx.AsyncClient) -> str | None:
-    """The currency of the organization's country, and a word about it."""
-    from babel.numbers import get_territory_currencies
-
-    answer = await client.get("/v1/organization")
-    if not answer.is_success:
-        raise Told(_problem(answer))
-    organization = answer.json()
-    country = organization["country"]
-    currencies = get_territory_currencies(country) if country else []
-    if not currencies:
-        return None
-    note(
-        f"Amounts without a currency are taken as {currencies[0]}, as in the organization's "
-        f"country ({country}); --currency says otherwise."
-    )
-    return str(currencies[0])
-
-
 async def run(
     settings: Settings, wanted: Wanted, organization: str | None, *, dry_run: bool
 ) -> Imported:
@@ -220,6 +62,7 @@ async def run(
     parts = wanted.parts()
     async with _client(settings, wanted, organization) as client:
         form, files = await wanted.form(client)
+        query = await wanted.query(client, dry_run=dry_run)
         imported = Imported(dry_run)
         from rich.progress import Progress
 
@@ -228,11 +71,12 @@ async def run(
             task = progress.add_task(wanted.file.name, total=sum(part.rows for part in parts))
             for part in parts:
                 body = {"file": part.content, **files}
-                answer = await send_part(client, wanted.path, form, body, dry_run=dry_run)
+                path = f"{wanted.path}?{urlencode(query)}" if query else wanted.path
+                answer = await send_part(client, path, form, body, dry_run=dry_run)
                 if not answer.is_success:
                     done = "".join(f" {n} {what}." for what, n in imported.counts.items() if n)
                     before = f"\nBefore that:{done}" if done else ""
-                    raise Told(_problem(answer) + before)
+                    raise Told(problem_in(answer) + before)
                 imported.add(answer.json())
                 progress.update(task, advance=part.rows)
     return imported
@@ -258,12 +102,11 @@ async def send_part(
         "Content-Type": f"multipart/form-data; boundary={key}",
     }
     named = {name: (f"{name}.csv", content, "text/csv") for name, content in files.items()}
-    params = {"dry_run": "true"} if dry_run else None
+    if dry_run:
+        path += f"{'&' if '?' in path else '?'}dry_run=true"
     for tried in range(1, TRIES + 1):
         try:
-            answer = await client.post(
-                path, data=fields, files=named, headers=headers, params=params
-            )
+            answer = await client.post(path, data=fields, files=named, headers=headers)
         except httpx.ConnectError:
             raise
         except httpx.TransportError:
@@ -276,23 +119,6 @@ async def send_part(
                 return answer
         await asyncio.sleep(pause_seconds * 2 ** (tried - 1))
     raise AssertionError("the last try returns or raises")
-
-
-def _problem(answer: httpx.Response) -> str:
-    """A problem in plain words, with line and column of the file."""
-    try:
-        told = answer.json()
-    except ValueError:
-        told = {}
-    words = [told.get("detail") or told.get("title") or f"The server answers {answer.status_code}."]
-    for error in told.get("errors", ()):
-        line = error.get("line")
-        where = [f"line {line}"] if line is not None else []
-        where += [f"column {error['column']}"] if error.get("column") is not None else []
-        words.append(f"  {', '.join(where) or error.get('pointer') or ''}: {error['detail']}")
-    if answer.status_code == 401:
-        words.append("STAFETT_API_KEY holds a key that the server does not know.")
-    return "\n".join(words)
 
 
 # --- whom to ask, and as whom ---------------------------------------------------------------------

@@ -21,6 +21,8 @@ from services.onboarding.api import (
     bookings,
     certificates,
     certification_policies,
+    completion_imports,
+    course_imports,
     courses,
     curricula,
     forecasts,
@@ -67,13 +69,17 @@ SERVICE = Service(
         badges.router,
         forecasts.router,
         waivers.router,
+        course_imports.router,
+        completion_imports.router,
+        completion_imports.records,
         assessments.router,
         attempts.router,
     ],
     follows=FOLLOWS,
     schedule=SCHEDULE,
     confidential=dict.fromkeys(
-        ("assignment.", "item.", "competence.", "certificate.", "booking."), _KNOW_WHO_LEARNS
+        ("assignment.", "item.", "completion.", "competence.", "certificate.", "booking."),
+        _KNOW_WHO_LEARNS,
     )
     # Managers read the results of their own people, and only theirs, by the API.
     | {"attempt.": frozenset({Role.trainer, Role.admin})},

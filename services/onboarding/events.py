@@ -21,6 +21,7 @@ from services.onboarding.domain.course import Course, CourseVersion
 from services.onboarding.domain.curriculum import Curriculum, CurriculumVersion
 from services.onboarding.domain.following import Applied
 from services.onboarding.domain.override import Override
+from services.onboarding.domain.past_completion import PastCompletion
 from services.onboarding.domain.question import Question, QuestionBank
 from services.onboarding.domain.rollout import Rollout
 from services.onboarding.domain.tool import Tool
@@ -194,6 +195,33 @@ def item_completed(completion: ItemCompletion) -> Event:
             "course_id": completion.course_id,
             "course_version": completion.course_version,
         },
+    )
+
+
+def completion_imported(completion: PastCompletion) -> Event:
+    """What somebody completed before Stafett, or outside of it, was brought in."""
+    return Event(
+        "completion.imported",
+        f"people/{completion.person_id}",
+        {
+            "past_completion_id": completion.id,
+            "person_id": completion.person_id,
+            "course_id": completion.course_id,
+            "curriculum_id": completion.curriculum_id,
+            "completed_on": completion.completed_on,
+            "certificate_id": completion.certificate_id,
+        },
+    )
+
+
+def completion_corrected(completion: PastCompletion, before: Changes, after: Changes) -> Event:
+    """A later file says otherwise of what was brought in."""
+    return Event(
+        "completion.corrected",
+        f"people/{completion.person_id}",
+        {"past_completion_id": completion.id, "person_id": completion.person_id},
+        before=before,
+        after=after,
     )
 
 

@@ -7,7 +7,8 @@ import httpx
 import pytest
 
 from services.commands.plain_words import Told
-from services.commands.sending import TRIES, Deals, Imported, send_part
+from services.commands.sending import TRIES, Imported, send_part
+from services.commands.wanted import Deals
 
 
 async def sent(answers: list[httpx.Response | Exception]) -> tuple[httpx.Response, list[bytes]]:

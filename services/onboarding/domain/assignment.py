@@ -207,16 +207,18 @@ class Assignment(Row, table=True):
         self.count_as_done(1, complete=is_complete(sets, {*done, key}), now=now)
         return self._completion(item, caller, now)
 
-    def count_as_done(self, items: int, *, complete: bool, now: datetime) -> None:
-        """So many more items are completed or waived, and with them the whole where it is `complete`."""
+    def count_as_done(
+        self, items: int, *, complete: bool, now: datetime, at: datetime | None = None
+    ) -> None:
+        """So many more items are completed or waived, and with them the whole where it is `complete`; now, or in the past."""
         self._arrive(now.date())
         if self.state is State.assigned:
             self._move(Move.start)
-            self.started_at = now
+            self.started_at = at or now
         self.items_done += items
         if complete:
             self._move(Move.complete)
-            self.completed_at = now
+            self.completed_at = at or now
 
     def give_until(self, due_on: date) -> None:
         """Make it due on a later day."""

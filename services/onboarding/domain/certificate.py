@@ -152,6 +152,11 @@ class Certificate(Row, table=True):
             self.expires_on = last
             self.window_from = min(self.window_from or last, last)
 
+    def hold_until(self, last: date, policy: CertificationPolicy | None) -> None:
+        """Let it hold until a day that somebody else has set, with the window of the policy."""
+        window = timedelta(days=policy.renewal_window_days if policy is not None else 0)
+        self.expires_on, self.window_from = last, max(self.issued_on, last - window)
+
     def revoke(self, caller: Caller, reason: str, now: datetime) -> None:
         """It never counted: for a trainer, with a reason."""
         caller.require(Role.trainer)

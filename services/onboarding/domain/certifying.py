@@ -41,7 +41,7 @@ async def settle_completion(
         await _certify_course(session, completion, now)
     if assignment.state is State.completed:
         record(session, events.assignment_moved("completed", assignment, *moved))
-        await _certify_whole(session, assignment, now)
+        await certify_whole(session, assignment, now)
 
 
 async def settle_waivers(
@@ -79,10 +79,10 @@ async def settle_waivers(
             await _issue(session, certificate, waiver.valid_until)
     if assignment.state is State.completed:
         record(session, events.assignment_moved("completed", assignment, *moved))
-        await _certify_whole(session, assignment, now)
+        await certify_whole(session, assignment, now)
 
 
-async def _certify_whole(session: AsyncSession, assignment: Assignment, now: datetime) -> None:
+async def certify_whole(session: AsyncSession, assignment: Assignment, now: datetime) -> None:
     """Certify the curriculum, unless it is complete by administrative waivers alone."""
     version = await load(session, CurriculumVersion, assignment.curriculum_version_id, lock=False)
     waivers = await waivers_of(session, assignment)

@@ -1,9 +1,10 @@
-"""Who is meant by addresses, ids, a team or an audience: each is one look at the directory's copy."""
+"""Who is meant by addresses, employee numbers, ids, a team or an audience: each is one look at the directory's copy."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from uuid import UUID
 
 from services.chassis.database import Reader
+from services.chassis.listeners import FeedFollower
 
 _BY_EMAIL = """
 SELECT array_agg(p.id ORDER BY w.place)
@@ -14,6 +15,11 @@ _BY_ID = """
 SELECT array_agg(p.id ORDER BY w.place)
 FROM unnest($2::uuid[]) WITH ORDINALITY AS w(id, place)
 LEFT JOIN person AS p ON p.organization_id = $1 AND p.id = w.id
+"""
+_BY_NUMBER = """
+SELECT array_agg(p.id ORDER BY w.place)
+FROM unnest($2::text[]) WITH ORDINALITY AS w(number, place)
+LEFT JOIN person AS p ON p.organization_id = $1 AND p.external_id = w.number
 """
 _OF_TEAM = """
 SELECT array_agg(p.id ORDER BY p.name, p.id)
@@ -37,6 +43,26 @@ async def people_by_email(reader: Reader, emails: Sequence[str]) -> list[UUID | 
     """Who has each address; None for nobody."""
     found = await reader.connection.fetchval(_BY_EMAIL, reader.organization_id, list(emails))
     return found or []
+
+
+async def people_by_number(reader: Reader, numbers: Sequence[str]) -> list[UUID | None]:
+    """Who has each employee number; None for nobody."""
+    found = await reader.connection.fetchval(_BY_NUMBER, reader.organization_id, list(numbers))
+    return found or []
+
+
+async def know_people(
+    reader: Reader,
+    follower: FeedFollower,
+    *,
+    emails: Collection[str] = (),
+    numbers: Collection[str] = (),
+) -> None:
+    """Let the copy of the directory catch up, where somebody named is not known yet."""
+    if None in await people_by_email(reader, list(emails)) or None in await people_by_number(
+        reader, list(numbers)
+    ):
+        await follower.catch_up()
 
 
 async def people_by_id(reader: Reader, ids: Sequence[UUID]) -> list[UUID | None]:

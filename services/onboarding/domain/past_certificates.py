@@ -1,0 +1,86 @@
+"""Certificates as of past days: each takes its place among those that there are, whatever the order in which they come."""
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from uuid import UUID
+
+from services.chassis.events import Event
+from services.chassis.tables import Row
+from services.onboarding import events
+from services.onboarding.domain.certificate import Certificate
+from services.onboarding.domain.certification_policy import CertificationPolicy
+from services.onboarding.domain.completion_record import Learner
+
+
+class Issuing:
+    """Issues certificates in memory: what is new and what is told are added to the lists that were given."""
+
+    def __init__(
+        self,
+        policies: Mapping[str | UUID, CertificationPolicy],
+        now: datetime,
+        new: list[Row],
+        told: list[Event],
+    ) -> None:
+        self._policies, self._new, self._told = policies, new, told
+        self._now, self._today = now, now.date()
+
+    def certify(
+        self,
+        learner: Learner,
+        certificate: Certificate,
+        until: date | None,
+        *,
+        at_most: date | None = None,
+    ) -> None:
+        """Issue it, with the last day that the file names, and no longer than what it is a part of."""
+        self.date(learner, certificate, until)
+        if at_most is not None:
+            certificate.end_by(at_most)
+        self.issue(learner, certificate)
+
+    def date(self, learner: Learner, certificate: Certificate, until: date | None) -> None:
+        """Say how long it holds: up to the day that the file names, else as the policy says."""
+        current, subject = self._current(learner, certificate)
+        policy = self._policies.get(subject)
+        if until is not None:
+            certificate.hold_until(until, policy)
+        else:
+            certificate.run(policy, [one for one in current if _follows(certificate, one)])
+
+    def issue(self, learner: Learner, certificate: Certificate) -> None:
+        """Give it its place among those of the same subject: one from a later day keeps standing."""
+        current, _ = self._current(learner, certificate)
+        after = [one for one in current if _follows(one, certificate)]
+        self._told.append(events.certificate_issued(certificate))
+        for one in [one for one in current if _follows(certificate, one)]:
+            one.renewed_by = certificate.id
+            current.remove(one)
+            self._told.append(events.certificate_renewed(one))
+        if after:
+            certificate.renewed_by = min(after, key=lambda one: (one.issued_on, one.id)).id
+        else:
+            current.append(certificate)
+            if certificate.competence is not None and certificate.holds_on(self._today):
+                self._told.append(events.competence_granted(certificate))
+        if certificate.expires_on is not None and certificate.expires_on < self._today:
+            # What ran out before it came here is history: nobody is told of it, and no new cycle opens.
+            certificate.window_told_at = self._now
+            certificate.expiry_told_at = self._now
+            certificate.renewal_opened_at = self._now
+        self._new.append(certificate)
+
+    def _current(
+        self, learner: Learner, certificate: Certificate
+    ) -> tuple[list[Certificate], str | UUID]:
+        """What the person has of the same subject, and the subject."""
+        subject = certificate.competence or certificate.curriculum_id
+        assert subject is not None  # a certificate is always of something
+        return learner.certificates.setdefault(subject, []), subject
+
+
+def _follows(later: Certificate, earlier: Certificate) -> bool:
+    """Whether one takes the place of the other: on the same day, whichever is issued second."""
+    if later.issued_on == earlier.issued_on:
+        return later.renews(earlier) and later.id > earlier.id
+    return later.renews(earlier) and later.issued_on > earlier.issued_on
