@@ -431,7 +431,7 @@ def test_customers_are_heard_of_what_is_delivered_and_not_all_of_it_may_be_share
 def test_past_estimates_are_enough_to_calibrate_by_and_made_by_colleagues() -> None:
     columns = PastColumns(**PAST_COLUMNS)
     table = read_csv((CONTENT / "past-estimates.csv").read_bytes())
-    rows = past_estimates(table, columns, Usual(decimal_mark=","))
+    rows = list(past_estimates(table, columns, Usual(decimal_mark=",")))
     assert [row.problems for row in rows if row.told is None] == []
     told = [row.told for row in rows if row.told is not None]
     assert {one.estimator for one in told} <= PEOPLE.keys()

@@ -1,6 +1,6 @@
 """How the web reaches a service: what its `api/` folder and its `app.py` need, under one name."""
 
-from services.chassis.web.answer import Spooled, found, keep_instead, listed, spool
+from services.chassis.web.answer import found, keep_instead, listed
 from services.chassis.web.app import Service, create_app
 from services.chassis.web.export import CSV, LINES, exported
 from services.chassis.web.failure import member_errors
@@ -15,6 +15,7 @@ from services.chassis.web.request import (
     language_of,
 )
 from services.chassis.web.route import concept, pages
+from services.chassis.web.rows_answer import RowsAnswer, in_parts
 
 __all__ = [
     "CSV",
@@ -23,19 +24,19 @@ __all__ = [
     "MatchDep",
     "NowDep",
     "ReaderDep",
+    "RowsAnswer",
     "RuntimeDep",
     "Service",
     "SessionDep",
-    "Spooled",
     "ViewerDep",
     "concept",
     "create_app",
     "exported",
     "found",
+    "in_parts",
     "keep_instead",
     "language_of",
     "listed",
     "member_errors",
     "pages",
-    "spool",
 ]

@@ -1,13 +1,10 @@
 """Import of deals: a file from the CRM becomes handovers, with a result for every row."""
 
 from collections import Counter
-from contextlib import ExitStack
-from itertools import islice
 from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
 import anyio.to_thread
-import orjson
 from fastapi import File, Form, Query, Request, UploadFile
 from pydantic import BaseModel, Field, ValidationError
 from starlette.responses import Response
@@ -21,13 +18,13 @@ from services.chassis.language import Language, translate
 from services.chassis.telemetry import REQUEST_ID
 from services.chassis.web import (
     CallerDep,
+    RowsAnswer,
     RuntimeDep,
     SessionDep,
-    Spooled,
     concept,
+    in_parts,
     language_of,
     member_errors,
-    spool,
 )
 from services.handover import events
 from services.handover.domain.base import directory
@@ -206,27 +203,18 @@ async def import_deals_from_file(
     into = Into(caller, seller, engagement_type)
     counts: Counter[RowResult] = Counter()
     language = language_of(request)
-    with ExitStack() as stack:
-        told = stack.enter_context(spool())
-        told.write(b'{"rows":[')
-        while batch := await anyio.to_thread.run_sync(lambda: list(islice(rows, _AT_ONCE))):
-            done = await import_deals(session, batch, into, dry_run=dry_run)
+    with RowsAnswer() as answer:
+        async for part in in_parts(rows, _AT_ONCE):
+            done = await import_deals(session, part, into, dry_run=dry_run)
             if not dry_run:
                 record(session, *(events.customer_created(customer) for customer in done.customers))
                 record(session, *(events.handover_created(handover) for handover in done.created))
                 record(session, *(events.handover_changed(*changed) for changed in done.updated))
                 await store_recorded(session, caller, REQUEST_ID.get())
-            if counts:
-                told.write(b",")
-            told.write(
-                b",".join(orjson.dumps(_shown(row, language), default=str) for row in done.rows)
-            )
+            answer.add(_shown(row, language) for row in done.rows)
             counts.update(row.result for row in done.rows)
-        summary: dict[str, Any] = {"dry_run": dry_run, "source": known_source}
-        summary |= {result.value: counts[result] for result in RowResult}
-        told.write(b"]," + orjson.dumps(summary)[1:])
-        stack.pop_all()
-    return Spooled(told, "application/json")
+        summary = {result.value: counts[result] for result in RowResult}
+        return answer.ended({"dry_run": dry_run, "source": known_source} | summary)
 
 
 def _refuse_unused(source: Source, files: DealFiles) -> None:

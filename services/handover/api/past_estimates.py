@@ -6,7 +6,6 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import anyio.to_thread
-import orjson
 from fastapi import File, Form, Query, Request, UploadFile
 from pydantic import BaseModel, Field, ValidationError
 from sqlalchemy import Uuid, bindparam, case, select
@@ -16,20 +15,24 @@ from starlette.responses import Response
 
 from services.chassis.caller import Role
 from services.chassis.csv_cell import DateFormat
-from services.chassis.csv_table import read_csv
+from services.chassis.csv_records import MAX_ROWS
+from services.chassis.csv_table import open_csv
 from services.chassis.errors import FieldError, Invalid
-from services.chassis.events import record
+from services.chassis.events import record, store_recorded
 from services.chassis.fields import Body, Key, Moment, Name
 from services.chassis.language import Language, translate
 from services.chassis.listeners import FeedFollower
 from services.chassis.pages import PageQuery
 from services.chassis.reads import Read
+from services.chassis.telemetry import REQUEST_ID
 from services.chassis.web import (
     CallerDep,
+    RowsAnswer,
     RuntimeDep,
     SessionDep,
     ViewerDep,
     concept,
+    in_parts,
     language_of,
     listed,
     member_errors,
@@ -51,10 +54,12 @@ from services.handover.domain.past_estimate_import import (
     ImportedPast,
     estimators_called,
     import_past_estimates,
+    take_turns,
 )
 
 router = concept("calibration")
 imports = concept("imports", files=True)
+_AT_ONCE = 500
 
 
 class PastEstimateOut(BaseModel):
@@ -211,19 +216,24 @@ async def import_estimates_from_file(
     columns = _columns(mapping)
     usual = Usual(default_kind, default_basis, decimal_mark, date_format)
     _require_said(columns, usual)
-    content = await file.read()
     # Thousands of rows take a second of CPU: others are served meanwhile.
-    rows = await anyio.to_thread.run_sync(lambda: past_estimates(read_csv(content), columns, usual))
-    estimators = await _estimators(session, runtime.followers["gateway"], rows)
-    done = await import_past_estimates(session, rows, estimators, dry_run=dry_run)
-    if not dry_run:
-        record(session, *(events.past_estimate_imported(*stored) for stored in done.stored))
-    counts = Counter(row.result for row in done.rows)
+    rows = await anyio.to_thread.run_sync(
+        lambda: past_estimates(open_csv(file.file, MAX_ROWS), columns, usual)
+    )
+    await take_turns(session)
+    counts: Counter[RowResult] = Counter()
     language = language_of(request)
-    body: dict[str, Any] = {"dry_run": dry_run}
-    body |= {result.value: counts[result] for result in RowResult}
-    body["rows"] = [_shown(row, language) for row in done.rows]
-    return Response(orjson.dumps(body, default=str), media_type="application/json")
+    with RowsAnswer() as answer:
+        async for part in in_parts(rows, _AT_ONCE):
+            estimators = await _estimators(session, runtime.followers["gateway"], part)
+            done = await import_past_estimates(session, part, estimators, dry_run=dry_run)
+            if not dry_run:
+                record(session, *(events.past_estimate_imported(*one) for one in done.stored))
+                await store_recorded(session, caller, REQUEST_ID.get())
+            answer.add(_shown(row, language) for row in done.rows)
+            counts.update(row.result for row in done.rows)
+        summary = {result.value: counts[result] for result in RowResult}
+        return answer.ended({"dry_run": dry_run} | summary)
 
 
 async def _estimators(

@@ -1,7 +1,7 @@
 """What a file of past estimates says: an estimate with its actual hours for every row, or what is wrong with it."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, fields
 from datetime import date
 from decimal import Decimal
@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from services.chassis.csv_cell import DateFormat, Refused, date_in, line_in, name_in
 from services.chassis.csv_records import CsvRow
-from services.chassis.csv_table import Cell, CsvTable
+from services.chassis.csv_table import Cell, CsvHeader, CsvStream, CsvTable
 from services.chassis.errors import FieldError
 from services.chassis.file_problem import FileError, file_problem
 from services.handover.domain.deal_cell import DecimalMark, amount_in
@@ -38,7 +38,7 @@ class PastColumns:
     estimated_by: str | None = None
     completed_on: str | None = None
 
-    def require_in(self, table: CsvTable) -> None:
+    def require_in(self, table: CsvHeader) -> None:
         """Raises FileError that names each column the file does not have."""
         named = [(field.name, getattr(self, field.name)) for field in fields(self)]
         unknown = [
@@ -95,13 +95,15 @@ class PastRow:
     duplicate_of: int | None = None
 
 
-def past_estimates(table: CsvTable, columns: PastColumns, usual: Usual) -> list[PastRow]:
-    """The past estimates of a file; raises FileError for columns that it does not have."""
+def past_estimates(
+    table: CsvTable | CsvStream, columns: PastColumns, usual: Usual
+) -> Iterator[PastRow]:
+    """The past estimates of a file, row by row; raises FileError for columns that it does not have."""
     columns.require_in(table)
     return _each_once(_read(table, row, columns, usual) for row in table.rows)
 
 
-def _read(table: CsvTable, row: CsvRow, columns: PastColumns, usual: Usual) -> PastRow:
+def _read(table: CsvHeader, row: CsvRow, columns: PastColumns, usual: Usual) -> PastRow:
     if row.problems:
         return PastRow(row.line, None, problems=row.problems)
     problems: list[FieldError] = []
@@ -227,13 +229,10 @@ def basis_in(cell: Cell, usual: Basis | None) -> Basis:
         ) from error
 
 
-def _each_once(rows: Iterable[PastRow]) -> list[PastRow]:
+def _each_once(rows: Iterable[PastRow]) -> Iterator[PastRow]:
     """The rows, where one whose id stands further up is a duplicate, whatever else it says."""
     first: dict[str, int] = {}
-    unique: list[PastRow] = []
     for row in rows:
         line = first.setdefault(row.external_id, row.line) if row.external_id else row.line
-        if line != row.line:
-            row = PastRow(row.line, row.external_id, duplicate_of=line)
-        unique.append(row)
-    return unique
+        repeats = line != row.line
+        yield PastRow(row.line, row.external_id, duplicate_of=line) if repeats else row

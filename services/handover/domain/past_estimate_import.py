@@ -59,8 +59,10 @@ async def import_past_estimates(
     *,
     dry_run: bool,
 ) -> ImportedPasts:
-    """Take in what is new and what has changed; with `dry_run` only say what would happen."""
-    await _one_at_a_time(session)
+    """Take in what is new and what has changed; with `dry_run` only say what would happen.
+
+    Whoever imports takes turns first (`take_turns`). A file may come in parts.
+    """
     known = await _known(session, [row.told.external_id for row in rows if row.told is not None])
     done = ImportedPasts()
     for row in rows:
@@ -147,7 +149,7 @@ def _columns(past: PastEstimate) -> dict[str, Any]:
     return {name: value for name, value in past.__dict__.items() if name in given}
 
 
-async def _one_at_a_time(session: AsyncSession) -> None:
+async def take_turns(session: AsyncSession) -> None:
     """Two files at once would both find an estimate missing: imports of an organization take turns."""
     await session.execute(
         text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))"),

@@ -46,7 +46,7 @@ ROW = {
 
 def read(*rows: dict[str, str], usual: Usual = USUAL) -> list[PastRow]:
     lines = [";".join((ROW | row).values()) for row in rows]
-    return past_estimates(read_csv(HEADER + "\n".join(lines)), COLUMNS, usual)
+    return list(past_estimates(read_csv(HEADER + "\n".join(lines)), COLUMNS, usual))
 
 
 def problem(usual: Usual = USUAL, **cells: str) -> tuple[int | None, str]:
