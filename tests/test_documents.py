@@ -119,6 +119,12 @@ BY_STATEMENT = {
             "A person whom a rule could not assign waits for it no more: assigned, or gone",
             "rule_id, person_id, curriculum_id, reason",
         ),
+        Told(
+            "assignment.migrated",
+            "A learner went on to a later version; `dropped` are the passed items that it does not hold",
+            "assignment_id, person_id, curriculum_id, due_on, dropped, before (curriculum_version, "
+            "state, items_done), after (curriculum_version, state, items_done)",
+        ),
     ]
 }
 VERBS = re.compile(r": ([a-z-]+\.[a-z-]+(?:, \.[a-z-]+)*)\.$")

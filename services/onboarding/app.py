@@ -23,9 +23,12 @@ from services.onboarding.api import (
     certification_policies,
     completion_imports,
     course_imports,
+    course_versions,
     courses,
     curricula,
+    curriculum_versions,
     forecasts,
+    migrations,
     overrides,
     question_banks,
     readiness,
@@ -48,7 +51,10 @@ SERVICE = Service(
     routers=[
         tools.router,
         courses.router,
+        course_versions.router,
         curricula.router,
+        curriculum_versions.router,
+        migrations.router,
         audiences.router,
         # Before the assignments: `exceptions` is no assignment's id.
         assignment_rules.router,

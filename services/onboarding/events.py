@@ -2,7 +2,8 @@
 
 Assigning writes `assignment.created` and `assignment.changed` set-based (domain/assigning.py), with the same data as here;
 what follows from an audience, too (domain/following.py): beside those, `assignment.excepted` when a rule cannot assign
-somebody, with the reason, and `assignment.cleared` when that is over.
+somebody, with the reason, and `assignment.cleared` when that is over. Going on to a later version of a curriculum writes
+`assignment.migrated`, and `assignment.completed` where that was all there is to do (domain/migration.py).
 """
 
 from collections.abc import Mapping
@@ -173,7 +174,7 @@ def _to_whom(assignment: Assignment) -> dict[str, Any]:
 
 
 def assignment_moved(verb: str, assignment: Assignment, before: Changes, after: Changes) -> Event:
-    """An assignment went on: assignment.completed, .suspended, .resumed, .withdrawn."""
+    """An assignment went on: assignment.completed, .reopened, .suspended, .resumed, .withdrawn."""
     return Event(
         f"assignment.{verb}",
         f"assignments/{assignment.id}",
@@ -183,17 +184,30 @@ def assignment_moved(verb: str, assignment: Assignment, before: Changes, after: 
     )
 
 
+def _done(completion: ItemCompletion) -> dict[str, Any]:
+    return {
+        "assignment_id": completion.assignment_id,
+        "person_id": completion.person_id,
+        "item_key": completion.item_key,
+        "course_id": completion.course_id,
+        "course_version": completion.course_version,
+    }
+
+
 def item_completed(completion: ItemCompletion) -> Event:
     """A learner completed a course of an assigned curriculum."""
+    return Event("item.completed", f"assignments/{completion.assignment_id}", _done(completion))
+
+
+def item_reopened(completion: ItemCompletion) -> Event:
+    """A course counts as completed no more: the attempt by which it was passed is voided."""
     return Event(
-        "item.completed",
+        "item.reopened",
         f"assignments/{completion.assignment_id}",
-        {
-            "assignment_id": completion.assignment_id,
-            "person_id": completion.person_id,
-            "item_key": completion.item_key,
-            "course_id": completion.course_id,
-            "course_version": completion.course_version,
+        _done(completion),
+        before={
+            "completed_at": completion.completed_at,
+            "completed_by": completion.completed_by,
         },
     )
 

@@ -292,3 +292,32 @@ async def past_completion(
     assert imported["result"] == "created", imported
     result: dict[str, Any] = imported
     return result
+
+
+async def course_of(
+    firm: Firm, *kinds: str, competence: str | None = None, **fields: Any
+) -> dict[str, Any]:
+    """A published course with a unit of each kind."""
+    new = await course(firm.trainer, **fields)
+    units = [unit(f"unit-{n}", kind=kind) for n, kind in enumerate(kinds)]
+    grants = None if competence is None else {"competence": competence, "level": 2}
+    await course_draft(firm.trainer, new, units=units, grants=grants)
+    made(await firm.trainer.post(f"/v1/courses/{new['id']}/versions/1/publication"), 200)
+    return new
+
+
+async def next_version(firm: Firm, curriculum: dict[str, Any], *sets: dict[str, Any]) -> int:
+    """The number of a further published version of a curriculum, with these sets."""
+    path = f"/v1/curricula/{curriculum['id']}/versions"
+    number: int = made(await firm.trainer.post(path, {"sets": list(sets)}))["number"]
+    made(await firm.trainer.post(f"{path}/{number}/publication"), 200)
+    return number
+
+
+async def migration(
+    firm: Firm, curriculum: dict[str, Any], origin: int = 1, target: int = 2, **params: Any
+) -> dict[str, Any]:
+    """What it comes to that learners go on from one version to another."""
+    given = {"from_version": origin, "to_version": target, **params.pop("body", {})}
+    path = f"/v1/curricula/{curriculum['id']}/migrations"
+    return made(await firm.trainer.post(path, given, **params), 200)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from itertools import chain
+from operator import itemgetter
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from pydantic import BaseModel, Field
 from sqlalchemy import (
     Boolean,
     Date,
+    Integer,
     Text,
     bindparam,
     case,
@@ -24,7 +26,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
 from services.chassis.caller import Role
-from services.chassis.database import Reader, load, organization_of, reader_of
+from services.chassis.database import Reader, load, reader_of
 from services.chassis.events import changes, record
 from services.chassis.fields import Body, Key, Moment, Prose
 from services.chassis.pages import PageQuery
@@ -39,8 +41,8 @@ from services.chassis.web import (
     listed,
 )
 from services.onboarding import events
-from services.onboarding.api.courses import GrantOut
-from services.onboarding.api.curricula import SetOut
+from services.onboarding.api.curriculum_versions import SetOut
+from services.onboarding.api.versions import GrantOut
 from services.onboarding.domain.assignment import (
     STEERING,
     UNDER_WAY,
@@ -50,14 +52,16 @@ from services.onboarding.domain.assignment import (
     State,
 )
 from services.onboarding.domain.base import directory
-from services.onboarding.domain.certifying import settle_completion, waivers_of
+from services.onboarding.domain.certifying import settle_completion
+from services.onboarding.domain.course import Course
 from services.onboarding.domain.course_set import CourseSet, Rule, minutes_left, next_item
 from services.onboarding.domain.curriculum import Curriculum, CurriculumVersion, course_sets
-from services.onboarding.domain.gating import require_passed
+from services.onboarding.domain.gating import require_gates_passed
 from services.onboarding.domain.learning_rights import (
     require_may_see_person,
     require_may_see_team,
 )
+from services.onboarding.domain.progress import sets_and_done
 from services.onboarding.domain.waiver import Waiver, WaiverReason
 
 router = concept("assignments")
@@ -129,8 +133,26 @@ class ItemWaiverOut(BaseModel):
     waived_at: Moment
 
 
+class CompletionOut(BaseModel):
+    """That a course was completed, at which version of it."""
+
+    title: str
+    course_id: UUID
+    course_version: int
+    completed_at: Moment
+
+
+class DroppedItemOut(CompletionOut):
+    """A completed course that the version of the curriculum does not hold, for whoever came to it from an earlier one."""
+
+    key: str
+
+
 class ItemOut(BaseModel):
-    """A course in the assignment. `open` says whether it can be completed now; `waiver` is one that holds today (UTC)."""
+    """A course in the assignment. `open` says whether it can be completed now; `waiver` is one that holds today (UTC).
+
+    `completed_version` is the version of the course that was completed, perhaps an earlier one.
+    """
 
     key: str
     title: str
@@ -140,6 +162,7 @@ class ItemOut(BaseModel):
     points: int
     grants: GrantOut | None
     completed_at: Moment | None
+    completed_version: int | None
     waiver: ItemWaiverOut | None
     open: bool
 
@@ -161,6 +184,7 @@ class AssignmentDetail(AssignmentOut):
     """An assignment with its items. `minutes_left` is the least that still leads to the end."""
 
     sets: list[SetProgressOut]
+    dropped: list[DroppedItemOut]
     next_item: str | None
     minutes_left: int
 
@@ -169,13 +193,14 @@ class StoredAssignment(AssignmentOut):
     """An assignment with its tree, and when each item was completed or waived."""
 
     sets: list[SetOut]
-    done: dict[str, Moment]
+    done: dict[str, CompletionOut]
     item_waivers: dict[str, ItemWaiverOut]
 
 
 class AssignmentQuery(PageQuery):
     person_id: UUID | None = None
     curriculum_id: UUID | None = None
+    curriculum_version: int | None = Field(None, ge=1, le=2**31 - 1)
     state: State | None = None
     team_id: UUID | None = Field(None, description="The team that the people are in now.")
     overdue: bool | None = None
@@ -198,10 +223,23 @@ _c = Curriculum.__table__.c  # type: ignore[attr-defined]
 _v = CurriculumVersion.__table__.c  # type: ignore[attr-defined]
 _i = ItemCompletion.__table__.c  # type: ignore[attr-defined]
 _w = Waiver.__table__.c  # type: ignore[attr-defined]
-_waiver_fields: Iterable[tuple[Any, Any]] = (
-    (literal_column(f"'{name}'"), _w[name]) for name in ItemWaiverOut.model_fields
+_k = Course.__table__.c  # type: ignore[attr-defined]
+
+
+def _json_of(columns: Iterable[tuple[str, Any]]) -> Any:
+    named: Iterable[tuple[Any, Any]] = (
+        (literal_column(f"'{name}'"), column) for name, column in columns
+    )
+    return func.json_build_object(*chain.from_iterable(named))
+
+
+_waiver = _json_of((name, _w[name]) for name in ItemWaiverOut.model_fields)
+_completion = _json_of(
+    [
+        ("title", _k.title),
+        *((name, _i[name]) for name in ("course_id", "course_version", "completed_at")),
+    ]
 )
-_waiver = func.json_build_object(*chain.from_iterable(_waiver_fields))
 _p = directory.person.c
 _today = bindparam("today", type_=Date)
 _stored_state = cast(_a.state, Text)
@@ -244,6 +282,7 @@ _columns: dict[str, Any] = {
 _conditions: dict[str, Any] = {
     "today": _today.is_not(None),
     "state": _state == bindparam("state", type_=Text),
+    "curriculum_version": _v.number == bindparam("curriculum_version", type_=Integer),
     "team_id": _p.team_id == bindparam("team_id", type_=_p.team_id.type),
     "overdue": _overdue == bindparam("overdue", type_=Boolean),
     "not_withdrawn": (_stored_state != "withdrawn") == bindparam("not_withdrawn", type_=Boolean),
@@ -264,8 +303,13 @@ STORED = Read(
         **_columns,
         "sets": _v.sets,
         "done": func.coalesce(
-            select(func.json_object_agg(_i.item_key, _i.completed_at))
-            .where(_i.organization_id == _a.organization_id, _i.assignment_id == _a.id)
+            select(func.json_object_agg(_i.item_key, _completion))
+            .where(
+                _i.organization_id == _a.organization_id,
+                _i.assignment_id == _a.id,
+                _k.organization_id == _i.organization_id,
+                _k.id == _i.course_id,
+            )
             .correlate(Assignment.__table__)  # type: ignore[attr-defined]
             .scalar_subquery(),
             literal_column("'{}'::json"),
@@ -291,22 +335,28 @@ STORED = Read(
 def with_progress(stored: Mapping[str, Any]) -> dict[str, Any]:
     """A stored assignment as the learner sees it: what is done, what is open, what comes next, how long it takes."""
     shown = dict(stored)
-    completed: dict[str, str] = shown.pop("done")
+    completed: dict[str, dict[str, Any]] = shown.pop("done")
     waived: dict[str, Any] = shown.pop("item_waivers")
     done = {*completed, *waived}
     sets = course_sets(shown["sets"])
+    held = {item.key for one in sets for item in one.items}
+    dropped = [{"key": key, **told} for key, told in completed.items() if key not in held]
     under_way = State(shown["state"]) in UNDER_WAY
     following = next_item(sets, done) if under_way else None
     return {
         **shown,
         "sets": [_set_progress(one, completed, waived, under_way) for one in sets],
+        "dropped": sorted(dropped, key=itemgetter("completed_at", "key")),
         "next_item": None if following is None else following.key,
         "minutes_left": minutes_left(sets, done),
     }
 
 
 def _set_progress(
-    one: CourseSet, completed: Mapping[str, str], waived: Mapping[str, Any], under_way: bool
+    one: CourseSet,
+    completed: Mapping[str, Mapping[str, Any]],
+    waived: Mapping[str, Any],
+    under_way: bool,
 ) -> dict[str, Any]:
     done = {*completed, *waived}
     # A set that is done leaves its other courses open to whoever wants more.
@@ -332,7 +382,8 @@ def _set_progress(
                 "minutes": item.minutes,
                 "points": item.points,
                 "grants": item.grants,
-                "completed_at": completed.get(item.key),
+                "completed_at": completed.get(item.key, {}).get("completed_at"),
+                "completed_version": completed.get(item.key, {}).get("course_version"),
                 "waiver": waived.get(item.key),
                 "open": item.key in open_keys,
             }
@@ -377,20 +428,6 @@ async def get_assignment(
     return found(detail)
 
 
-async def sets_and_done(
-    session: AsyncSession, assignment: Assignment, today: date
-) -> tuple[list[CourseSet], set[str]]:
-    """The tree of an assignment, and the items that are completed or waived."""
-    version = await load(session, CurriculumVersion, assignment.curriculum_version_id, lock=False)
-    done = await session.scalars(
-        select(_i.item_key).where(
-            _i.organization_id == organization_of(session), _i.assignment_id == assignment.id
-        )
-    )
-    waived = [one.item_key for one in await waivers_of(session, assignment) if one.stands_on(today)]
-    return course_sets(version.sets), {*done, *waived}
-
-
 @router.post(
     "/assignments/{assignment_id}/items/{key}/completion",
     response_model=AssignmentDetail,
@@ -405,12 +442,13 @@ async def complete_item(
 ) -> Response:
     """The learner, or a trainer for them. What the course grants, they have from now on.
 
-    A course with a quiz is completed by passing it; a trainer may complete it for others without.
+    A course with a quiz is completed by passing it, one with a session by whoever was in one; a trainer may complete it
+    for others without.
     """
     assignment = await load(session, Assignment, assignment_id)
     sets, done = await sets_and_done(session, assignment, now.date())
     completion = assignment.complete_item(caller, sets, done, key, now)
-    await require_passed(session, caller, assignment, sets, key)
+    await require_gates_passed(session, caller, assignment, sets, key)
     await settle_completion(session, assignment, completion, now)
     await session.flush()
     return found(await detail_of(reader_of(session), assignment.id, now.date()))

@@ -50,6 +50,7 @@ from services.onboarding.domain.gating import (
 )
 from services.onboarding.domain.own_people import people_seen_by
 from services.onboarding.domain.question import Question, QuestionKind
+from services.onboarding.domain.reopening import undo_passed
 from services.onboarding.domain.scoring import explained
 
 router = concept("attempts")
@@ -407,9 +408,16 @@ async def _finished(session: AsyncSession, attempt: Attempt, caller: Caller, now
 async def void_attempt(
     attempt_id: UUID, body: Voiding, caller: CallerDep, now: NowDep, session: SessionDep
 ) -> Response:
-    """Trainers, with a reason, never their own (403). It counts no more; what it completed stays completed."""
+    """Trainers, with a reason, never their own (403). It counts no more: the course that it completed is open again.
+
+    The certificates that came of it are revoked, and so is the assignment's end, unless the next cycle has begun.
+    """
     attempt = await _attempt(session, attempt_id, caller)
+    was_passed = attempt.state is AttemptState.passed
     attempt.void(caller, body.reason, now)
     record(session, events.attempt_moved("voided", attempt))
     await session.flush()
+    assessment = await load(session, Assessment, attempt.assessment_id, lock=False)
+    if was_passed and attempt.assignment_id is not None and assessment.course_id is not None:
+        await undo_passed(session, caller, attempt, assessment.course_id, now)
     return found(await _detail(reader_of(session), attempt.id, caller, now))

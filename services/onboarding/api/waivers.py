@@ -16,9 +16,10 @@ from services.chassis.events import record
 from services.chassis.fields import Body, Day, Key, Prose
 from services.chassis.web import CallerDep, NowDep, SessionDep, concept, found
 from services.onboarding import events
-from services.onboarding.api.assignments import AssignmentDetail, detail_of, sets_and_done
+from services.onboarding.api.assignments import AssignmentDetail, detail_of
 from services.onboarding.domain.assignment import Assignment
 from services.onboarding.domain.certifying import settle_waivers
+from services.onboarding.domain.progress import sets_and_done
 from services.onboarding.domain.waiver import WaiverReason, extend, waive
 
 router = concept("assignments")

@@ -12,7 +12,6 @@ from uuid import UUID
 
 from sqlalchemy import (
     CheckConstraint,
-    DateTime,
     Index,
     Numeric,
     SmallInteger,
@@ -22,13 +21,18 @@ from sqlalchemy import (
 from sqlmodel import Field
 
 from services.chassis.caller import Caller, Role
-from services.chassis.errors import Conflict, FieldError, Forbidden, IllegalMove, Invalid
-from services.chassis.tables import refers_to, text_enum
+from services.chassis.errors import Conflict, FieldError, Forbidden, Invalid
+from services.chassis.tables import refers_to
 from services.onboarding.domain.base import SCHEMA, Row
-from services.onboarding.domain.publication import MOVES, VersionMove, VersionState, moves_from
+from services.onboarding.domain.publication import (
+    Published,
+    VersionMove,
+    VersionState,
+    published_checks,
+)
 
 
-class Assessment(Row, table=True):
+class Assessment(Published, table=True):
     """What is drawn, how often one may try, and when it is passed. Times are in minutes, the pass mark is a share."""
 
     __tablename__: ClassVar[str] = "assessment"
@@ -52,10 +56,7 @@ class Assessment(Row, table=True):
         CheckConstraint("questions_drawn >= 1", name="questions_drawn"),
         CheckConstraint("cooldown_minutes >= 0", name="cooldown"),
         CheckConstraint("time_limit_minutes >= 1", name="time_limit"),
-        CheckConstraint(
-            "(state = 'draft') = (published_at IS NULL)", name="published_from_a_moment_on"
-        ),
-        CheckConstraint("(state = 'retired') = (retired_at IS NOT NULL)", name="retired_at_moment"),
+        *published_checks(),
     )
 
     key: str
@@ -69,11 +70,6 @@ class Assessment(Row, table=True):
     questions_drawn: int | None = Field(default=None, sa_type=SmallInteger)
     cooldown_minutes: int = 0
     time_limit_minutes: int | None = None
-    state: VersionState = Field(
-        default=VersionState.draft, sa_type=text_enum(VersionState, "state")
-    )
-    published_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
-    retired_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
 
     def require_published(self) -> None:
         """Refuse attempts at what is not published."""
@@ -82,30 +78,14 @@ class Assessment(Row, table=True):
 
     def publish(self, questions: int, now: datetime) -> None:
         """Let people try it; the bank must have as many questions as are drawn."""
-        self._move(VersionMove.publish)
+        self.require_move(VersionMove.publish)
         if questions < (self.questions_drawn or 1):
             raise Conflict(
                 "The bank has {there} questions that ask something; {drawn} are drawn.",
                 there=questions,
                 drawn=self.questions_drawn or 1,
             )
-        self.published_at = now
-
-    def retire(self, now: datetime) -> None:
-        """No more attempts; those that are open may be handed in."""
-        self._move(VersionMove.retire)
-        self.retired_at = now
-
-    def _move(self, move: VersionMove) -> None:
-        origins, target = MOVES[move]
-        if self.state not in origins:
-            raise IllegalMove(
-                "An assessment that is {state} cannot {move}.",
-                state=self.state.value,
-                move=move.value,
-                allowed=moves_from(self.state),
-            )
-        self.state = target
+        self._publish(now)
 
 
 class AttemptGrant(Row, table=True):

@@ -1,9 +1,9 @@
 """An assignment: a curriculum for a person by a day, and who may move it when.
 
-scheduled → assigned → in_progress → completed; suspended and back; withdrawn. A scheduled assignment becomes assigned on
-its first day by itself: the day is compared whenever it is read or acted upon, so nothing has to run at midnight (UTC), and
-the stored state follows with the next change. Overdue is derived, never stored. Items are those of the curriculum version;
-a row is written when one is completed.
+scheduled → assigned → in_progress → completed, and open again when a pass is voided; suspended and back; withdrawn. A scheduled
+assignment becomes assigned on its first day by itself: the day is compared whenever it is read or acted upon, so nothing has to
+run at midnight (UTC), and the stored state follows with the next change. Overdue is derived, never stored. Items are those of the
+curriculum version; a row is written when one is completed, and stays when the learner goes on to a version without it.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -43,6 +43,7 @@ class Move(StrEnum):
     suspend = "suspend"
     resume = "resume"
     withdraw = "withdraw"
+    reopen = "reopen"
 
 
 # From where a move exists, and where it may lead.
@@ -61,6 +62,10 @@ MOVES: Mapping[Move, tuple[frozenset[State], frozenset[State]]] = {
     Move.withdraw: (
         frozenset({State.scheduled, State.assigned, State.in_progress, State.suspended}),
         frozenset({State.withdrawn}),
+    ),
+    Move.reopen: (
+        frozenset({State.completed}),
+        frozenset({State.assigned, State.in_progress}),
     ),
 }
 
@@ -219,6 +224,19 @@ class Assignment(Row, table=True):
         if complete:
             self._move(Move.complete)
             self.completed_at = at or now
+
+    def count_anew(self, items: int) -> None:
+        """So many items are done, fewer than before: with none of them left it is not begun."""
+        self.items_done = items
+        if not items:
+            self.started_at = None
+            self.state = State.assigned if self.state is State.in_progress else self.state
+
+    def reopen(self, items: int) -> None:
+        """It is not complete after all: so many items are."""
+        self._move(Move.reopen, State.in_progress if items else State.assigned)
+        self.completed_at, self.waived, self.waived_until = None, False, None
+        self.count_anew(items)
 
     def give_until(self, due_on: date) -> None:
         """Make it due on a later day."""

@@ -197,7 +197,7 @@ class Attempt(Row, table=True):
         self._move(AttemptMove.expire, AttemptState.expired)
 
     def void(self, caller: Caller, reason: str, now: datetime) -> None:
-        """It does not count. What it completed stays completed. A trainer, never for themselves."""
+        """It does not count. A trainer, never for themselves."""
         require_granter(caller, self.person_id)
         if self.state_at(now) is not self.state:
             self.expire(now)

@@ -1,7 +1,7 @@
 """Who was there, and what being there completes.
 
-Attending completes a course in the attendee's open assignments where the course consists of sessions alone. Where it also has
-something to read or to try, attendance stays on record and the learner completes the rest.
+Attending completes a course in the attendee's open assignments where the course consists of sessions alone, or where its
+quizzes are passed. Where it also has something to read or to try, attendance stays on record and the learner completes the rest.
 """
 
 from collections.abc import Mapping
@@ -14,20 +14,21 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.chassis.caller import Caller, Role
-from services.chassis.database import load, organization_of
+from services.chassis.database import organization_of
 from services.chassis.errors import DomainError, FieldError
 from services.chassis.events import changes, record
 from services.onboarding import events
-from services.onboarding.domain.assignment import UNDER_WAY, Assignment, ItemCompletion, State
+from services.onboarding.domain.assignment import UNDER_WAY, Assignment, State
 from services.onboarding.domain.booking import CURRENT, Booking, BookingState
 from services.onboarding.domain.certifying import settle_completion
 from services.onboarding.domain.course import CourseVersion, UnitKind
-from services.onboarding.domain.curriculum import CurriculumVersion, course_sets
+from services.onboarding.domain.course_set import Item
+from services.onboarding.domain.gating import quizzes_before
+from services.onboarding.domain.progress import sets_and_done
 from services.onboarding.domain.topic_session import TopicSession
 
 _a = Assignment.__table__.c  # type: ignore[attr-defined]
 _b = Booking.__table__.c  # type: ignore[attr-defined]
-_i = ItemCompletion.__table__.c  # type: ignore[attr-defined]
 _v = CourseVersion.__table__.c  # type: ignore[attr-defined]
 
 
@@ -114,42 +115,36 @@ async def _complete(
     error = None
     completed = []
     for assignment in assignments:
-        version = await load(
-            session, CurriculumVersion, assignment.curriculum_version_id, lock=False
-        )
-        sets = course_sets(version.sets)
+        sets, done = await sets_and_done(session, assignment, now.date())
         item = next(
             (item for one in sets for item in one.items if item.course_id == course_id), None
         )
-        if item is None or not await _is_sessions_alone(session, course_id, item.course_version):
+        if item is None or item.key in done:
             continue
-        done = set(
-            await session.scalars(
-                select(_i.item_key).where(
-                    _i.organization_id == organization_of(session),
-                    _i.assignment_id == assignment.id,
-                )
-            )
-        )
-        if item.key in done:
+        quizzes = await quizzes_before(session, assignment, item)
+        if not all(quiz.passed for quiz in quizzes) or not (
+            quizzes or await _is_sessions_alone(session, item)
+        ):
             continue
         try:
             completion = assignment.complete_item(trainer, sets, done, item.key, now)
         except DomainError as refused:
             error = FieldError("", refused.template, refused.params)
             continue
+        if quizzes:
+            completion.completed_by = assignment.person_id
         await settle_completion(session, assignment, completion, now)
         completed.append(str(assignment.id))
     booking.completed_assignments = completed
     return error
 
 
-async def _is_sessions_alone(session: AsyncSession, course_id: UUID, number: int) -> bool:
+async def _is_sessions_alone(session: AsyncSession, item: Item) -> bool:
     units: list[dict[str, Any]] | None = await session.scalar(
         select(_v.units).where(
             _v.organization_id == organization_of(session),
-            _v.course_id == course_id,
-            _v.number == number,
+            _v.course_id == item.course_id,
+            _v.number == item.course_version,
         )
     )
     return bool(units) and {unit["kind"] for unit in units or ()} == {UnitKind.topic_session}

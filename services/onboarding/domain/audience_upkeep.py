@@ -4,18 +4,23 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import exists, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.chassis.database import organization_of, reader_of
 from services.chassis.events import record, store_recorded
 from services.onboarding import events
-from services.onboarding.domain.assignment_rule import AssignmentRule
+from services.onboarding.domain.assignment_rule import (
+    AssignmentException,
+    AssignmentRule,
+    ExceptionReason,
+)
 from services.onboarding.domain.audience import Audience, Flow, Mode, refresh
 from services.onboarding.domain.following import Doing, apply, rest_or_go_on, rules_concerned
 
 _a = Audience.__table__.c  # type: ignore[attr-defined]
 _r = AssignmentRule.__table__.c  # type: ignore[attr-defined]
+_x = AssignmentException.__table__.c  # type: ignore[attr-defined]
 
 
 async def follow_people(session: AsyncSession, people: Sequence[UUID], now: datetime) -> None:
@@ -56,6 +61,24 @@ async def take_anew(
         for rule in await _rules(session, _r.audience_id == audience.id, _r.active):
             await apply(reader, rule, doing)
     return flow
+
+
+async def rules_awaiting(session: AsyncSession, curriculum_id: UUID) -> Sequence[AssignmentRule]:
+    """The active rules that could not assign a curriculum since nothing of it was published; their audiences are locked."""
+    rules = await _rules(
+        session,
+        _r.curriculum_id == curriculum_id,
+        _r.active,
+        exists().where(
+            _x.organization_id == _r.organization_id,
+            _x.rule_id == _r.id,
+            _x.reason == ExceptionReason.nothing_published,
+            _x.resolved_at.is_(None),
+        ),
+    )
+    if rules:
+        await _locked(session, _a.id.in_({rule.audience_id for rule in rules}))
+    return rules
 
 
 async def _locked(session: AsyncSession, *where: object) -> Sequence[Audience]:

@@ -1,9 +1,13 @@
 """What completing leads to: certificates are issued, renewed, revoked, and in time call for a new cycle."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
+from typing import Any
+from uuid import UUID
 
-from sqlalchemy import select, text
+from sqlalchemy import ColumnElement, Uuid, any_, literal, select, text
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.chassis.caller import Caller
@@ -16,12 +20,11 @@ from services.onboarding.domain.certificate import Certificate
 from services.onboarding.domain.certification_policy import CertificationPolicy
 from services.onboarding.domain.course import Course
 from services.onboarding.domain.course_set import CourseSet, find_item
-from services.onboarding.domain.curriculum import Curriculum, CurriculumVersion, course_sets
+from services.onboarding.domain.curriculum import Curriculum
+from services.onboarding.domain.progress import completed_in, sets_of, waivers_of
 from services.onboarding.domain.waiver import Waiver, rests_on_waivers
 
 _c = Certificate.__table__.c  # type: ignore[attr-defined]
-_i = ItemCompletion.__table__.c  # type: ignore[attr-defined]
-_w = Waiver.__table__.c  # type: ignore[attr-defined]
 _policy = CertificationPolicy.__table__.c  # type: ignore[attr-defined]
 
 
@@ -76,7 +79,7 @@ async def settle_waivers(
                 title=item.title,
                 issued_on=now.date(),
             )
-            await _issue(session, certificate, waiver.valid_until)
+            await _issue(session, [certificate], [waiver.valid_until])
     if assignment.state is State.completed:
         record(session, events.assignment_moved("completed", assignment, *moved))
         await certify_whole(session, assignment, now)
@@ -84,121 +87,118 @@ async def settle_waivers(
 
 async def certify_whole(session: AsyncSession, assignment: Assignment, now: datetime) -> None:
     """Certify the curriculum, unless it is complete by administrative waivers alone."""
-    version = await load(session, CurriculumVersion, assignment.curriculum_version_id, lock=False)
-    waivers = await waivers_of(session, assignment)
-    done = set(
-        await session.scalars(
-            select(_i.item_key).where(
-                _i.organization_id == assignment.organization_id,
-                _i.assignment_id == assignment.id,
-            )
-        )
+    without, until = rests_on_waivers(
+        await sets_of(session, assignment),
+        await completed_in(session, assignment),
+        await waivers_of(session, assignment),
+        now.date(),
     )
-    without, until = rests_on_waivers(course_sets(version.sets), done, waivers, now.date())
     if without:
         assignment.waived, assignment.waived_until = True, until
         await session.flush()
     else:
-        await certify_curriculum(session, assignment, now, until)
-
-
-async def waivers_of(session: AsyncSession, assignment: Assignment) -> list[Waiver]:
-    """The waivers in an assignment, also those that have run out."""
-    found = await session.scalars(
-        select(Waiver).where(
-            _w.organization_id == assignment.organization_id, _w.assignment_id == assignment.id
+        await certify_curriculum(
+            session, assignment.curriculum_id, [(assignment.id, assignment.person_id, until)], now
         )
-    )
-    return list(found)
 
 
 async def _certify_course(session: AsyncSession, completion: ItemCompletion, now: datetime) -> None:
     course = await load(session, Course, completion.course_id, lock=False)
-    await _issue(
-        session,
-        Certificate(
-            organization_id=completion.organization_id,
-            person_id=completion.person_id,
-            assignment_id=completion.assignment_id,
-            course_id=completion.course_id,
-            course_version=completion.course_version,
-            competence=completion.competence,
-            level=completion.level,
-            title=course.title,
-            issued_on=now.date(),
-        ),
+    certificate = Certificate(
+        organization_id=completion.organization_id,
+        person_id=completion.person_id,
+        assignment_id=completion.assignment_id,
+        course_id=completion.course_id,
+        course_version=completion.course_version,
+        competence=completion.competence,
+        level=completion.level,
+        title=course.title,
+        issued_on=now.date(),
     )
+    await _issue(session, [certificate], [None])
 
 
 async def certify_curriculum(
-    session: AsyncSession, assignment: Assignment, now: datetime, until: date | None = None
+    session: AsyncSession,
+    curriculum_id: UUID,
+    completed: Sequence[tuple[UUID, UUID, date | None]],
+    now: datetime,
 ) -> None:
-    """Certify that a curriculum was completed; `until` is the last day of a waiver that it rests on."""
-    curriculum = await load(session, Curriculum, assignment.curriculum_id, lock=False)
-    await _issue(
-        session,
+    """Certify that a curriculum was completed: in which assignments, by whom, and to what last day of a waiver."""
+    curriculum = await load(session, Curriculum, curriculum_id, lock=False)
+    certificates = [
         Certificate(
-            organization_id=assignment.organization_id,
-            person_id=assignment.person_id,
-            assignment_id=assignment.id,
-            curriculum_id=assignment.curriculum_id,
+            organization_id=curriculum.organization_id,
+            person_id=person_id,
+            assignment_id=assignment_id,
+            curriculum_id=curriculum.id,
             title=curriculum.title,
             issued_on=now.date(),
-        ),
-        until,
-    )
+        )
+        for assignment_id, person_id, _ in completed
+    ]
+    await _issue(session, certificates, [until for *_, until in completed])
 
 
 async def _issue(
-    session: AsyncSession, certificate: Certificate, until: date | None = None
+    session: AsyncSession, certificates: Sequence[Certificate], until: Sequence[date | None]
 ) -> None:
-    before = [one for one in await _current_of(session, certificate) if certificate.renews(one)]
-    certificate.run(await _policy_for(session, certificate), before)
-    if until is not None:
-        certificate.end_by(until)
-    session.add(certificate)
-    record(session, events.certificate_issued(certificate))
-    for one in before:
-        one.renewed_by = certificate.id
-        record(session, events.certificate_renewed(one))
-    if certificate.competence is not None:
-        record(session, events.competence_granted(certificate))
+    """Issue certificates of one subject, each to somebody else, and none for longer than `until`."""
+    policy = await _policy_for(session, certificates[0])
+    standing = await _standing_beside(session, certificates)
+    for certificate, last in zip(certificates, until, strict=True):
+        before = [one for one in standing[certificate.person_id] if certificate.renews(one)]
+        certificate.run(policy, before)
+        if last is not None:
+            certificate.end_by(last)
+        session.add(certificate)
+        record(session, events.certificate_issued(certificate))
+        for one in before:
+            one.renewed_by = certificate.id
+            record(session, events.certificate_renewed(one))
+        if certificate.competence is not None:
+            record(session, events.competence_granted(certificate))
     await session.flush()
 
 
-async def _current_of(session: AsyncSession, certificate: Certificate) -> Sequence[Certificate]:
-    """What the person has of the same subject, locked: neither renewed nor revoked."""
-    subject = (
-        _c.competence == certificate.competence
-        if certificate.competence is not None
-        else _c.curriculum_id == certificate.curriculum_id
-    )
+def _subject(certificate: Certificate, table: Any) -> ColumnElement[bool]:
+    """That a row of `table` is about the same as the certificate."""
+    if certificate.competence is not None:
+        same: ColumnElement[bool] = table.competence == certificate.competence
+    else:
+        same = table.curriculum_id == certificate.curriculum_id
+    return same
+
+
+async def _standing_beside(
+    session: AsyncSession, certificates: Sequence[Certificate]
+) -> Mapping[UUID, Sequence[Certificate]]:
+    """What each of these people has of the same subject, locked: neither renewed nor revoked."""
+    people = literal([one.person_id for one in certificates], ARRAY(Uuid))
     found = await session.scalars(
         select(Certificate)
         .where(
             _c.organization_id == organization_of(session),
-            _c.person_id == certificate.person_id,
-            subject,
+            _c.person_id == any_(people),
+            _subject(certificates[0], _c),
             _c.renewed_by.is_(None),
             _c.revoked_at.is_(None),
         )
         .order_by(_c.id)
         .with_for_update()
     )
-    return list(found)
+    standing: dict[UUID, list[Certificate]] = defaultdict(list)
+    for one in found:
+        standing[one.person_id].append(one)
+    return standing
 
 
 async def _policy_for(
     session: AsyncSession, certificate: Certificate
 ) -> CertificationPolicy | None:
-    subject = (
-        _policy.competence == certificate.competence
-        if certificate.competence is not None
-        else _policy.curriculum_id == certificate.curriculum_id
-    )
     found: CertificationPolicy | None = await session.scalar(
         select(CertificationPolicy).where(
-            _policy.organization_id == organization_of(session), subject
+            _policy.organization_id == organization_of(session), _subject(certificate, _policy)
         )
     )
     return found

@@ -14,7 +14,7 @@ from services.chassis.caller import Caller, Role
 from services.chassis.errors import FieldError, Forbidden, Invalid
 from services.chassis.tables import refers_to
 from services.onboarding.domain.base import SCHEMA, Row
-from services.onboarding.domain.publication import Version, VersionMove
+from services.onboarding.domain.publication import Version, VersionMove, Versions, published_checks
 from services.onboarding.domain.tool import Tool
 
 
@@ -74,10 +74,7 @@ class CourseVersion(Version, table=True):
         CheckConstraint("minutes >= 0", name="minutes_not_negative"),
         CheckConstraint("level BETWEEN 1 AND 5", name="level"),
         CheckConstraint("(competence IS NULL) = (level IS NULL)", name="competence_with_level"),
-        CheckConstraint(
-            "(state = 'draft') = (published_at IS NULL)", name="published_from_a_moment_on"
-        ),
-        CheckConstraint("(state = 'retired') = (retired_at IS NOT NULL)", name="retired_at_moment"),
+        *published_checks(),
     )
 
     course_id: UUID
@@ -114,8 +111,10 @@ class CourseVersion(Version, table=True):
                 errors=[FieldError("/units", "This is required.")],
                 missing=[{"field": "units"}],
             )
-        self._move(VersionMove.publish)
-        self.published_at = now
+        self._publish(now)
+
+
+VERSIONS = Versions(Course, CourseVersion)
 
 
 def check_units(units: Sequence[Mapping[str, Any]]) -> None:

@@ -14,7 +14,7 @@ from services.chassis.tables import refers_to
 from services.onboarding.domain.base import SCHEMA, Row
 from services.onboarding.domain.course import Course, CourseVersion
 from services.onboarding.domain.course_set import CourseSet, Item, Rule, check_sound, minutes_left
-from services.onboarding.domain.publication import Version, VersionMove
+from services.onboarding.domain.publication import Version, VersionMove, Versions, published_checks
 
 # What publication adds to each course of the tree.
 _UNPINNED: Mapping[str, None] = dict.fromkeys(
@@ -47,11 +47,8 @@ class CurriculumVersion(Version, table=True):
         UniqueConstraint("organization_id", "curriculum_id", "number"),
         CheckConstraint("number >= 1", name="number_from_one"),
         CheckConstraint("minutes >= 0", name="minutes_not_negative"),
-        CheckConstraint(
-            "(state = 'draft') = (published_at IS NULL)", name="published_from_a_moment_on"
-        ),
         CheckConstraint("(state = 'draft') = (minutes IS NULL)", name="minutes_once_published"),
-        CheckConstraint("(state = 'retired') = (retired_at IS NOT NULL)", name="retired_at_moment"),
+        *published_checks(),
     )
 
     curriculum_id: UUID
@@ -106,8 +103,10 @@ class CurriculumVersion(Version, table=True):
             for one in self.sets
         ]
         self.minutes = minutes_left(course_sets(self.sets), ())
-        self._move(VersionMove.publish)
-        self.published_at = now
+        self._publish(now)
+
+
+VERSIONS = Versions(Curriculum, CurriculumVersion)
 
 
 def _pinned(entry: Mapping[str, Any], course: Course, version: CourseVersion) -> dict[str, Any]:

@@ -1,11 +1,13 @@
-"""Quizzes stand before courses: a gated course is completed by passing them, within one assignment.
+"""What stands before a course within an assignment: its quizzes, which must be passed, and a session, which must be attended.
 
-An attempt belongs to the assignment in which the course is learnt, and so to its cycle. What counts is the version of the
-course that the assignment holds: a quiz that it does not have gates nothing.
+An attempt belongs to the assignment in which the course is learnt, and so to its cycle; a session counts for those cycles that
+were not completed when it began. What counts is the version of the course that the assignment holds: a quiz or a session that
+it does not have gates nothing. A trainer may complete a course for others without any of it.
 """
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import select
@@ -17,20 +19,15 @@ from services.chassis.errors import Conflict, FieldError, Invalid
 from services.chassis.events import record
 from services.onboarding import events
 from services.onboarding.domain.assessment import Assessment
-from services.onboarding.domain.assignment import (
-    UNDER_WAY,
-    Assignment,
-    ItemCompletion,
-)
+from services.onboarding.domain.assignment import UNDER_WAY, Assignment, ItemCompletion
 from services.onboarding.domain.attempt import Attempt, AttemptState
 from services.onboarding.domain.certifying import settle_completion
 from services.onboarding.domain.course_set import CourseSet, Item, find_item
-from services.onboarding.domain.curriculum import CurriculumVersion, course_sets
+from services.onboarding.domain.progress import sets_and_done
 
-_i = ItemCompletion.__table__.c  # type: ignore[attr-defined]
 _a = Attempt.__table__.c  # type: ignore[attr-defined]
 
-_GATES = """
+_QUIZZES = """
 SELECT s.id, s.title, EXISTS (
     SELECT FROM attempt AS t
     WHERE t.organization_id = $1 AND t.assessment_id = s.id AND t.assignment_id = $2
@@ -42,6 +39,25 @@ JOIN course_version AS v
 WHERE s.organization_id = $1 AND s.course_id = $3 AND s.state = 'published'
     AND v.units @> jsonb_build_array(jsonb_build_object('key', s.unit_key, 'kind', 'quiz'))
 ORDER BY s.title, s.id
+"""
+_AWAITS_SESSION = """
+SELECT EXISTS (
+    SELECT FROM course_version AS v
+    WHERE v.organization_id = $1 AND v.course_id = $3 AND v.number = $4
+        AND v.units @> '[{"kind": "topic_session"}]'
+) AND NOT EXISTS (
+    SELECT FROM assignment AS a
+    JOIN booking AS b
+        ON b.organization_id = $1 AND b.person_id = a.person_id AND b.state = 'attended'
+    JOIN topic_session AS s
+        ON s.organization_id = $1 AND s.id = b.session_id AND s.course_id = $3
+    WHERE a.organization_id = $1 AND a.id = $2 AND NOT EXISTS (
+        SELECT FROM assignment AS earlier
+        WHERE earlier.organization_id = $1 AND earlier.person_id = a.person_id
+            AND earlier.curriculum_id = a.curriculum_id AND earlier.cycle < a.cycle
+            AND earlier.completed_at >= s.starts_at
+    )
+)
 """
 # The assignments of a person that hold the course at a version with the quiz, the newest first.
 _HOLDING = """
@@ -121,8 +137,11 @@ async def require_open_item(
 ) -> None:
     """Refuse with `Conflict` where the course is completed, or another one comes first. Locks the assignment."""
     assignment = await load(session, Assignment, assignment_id)
-    sets, done = await _sets_and_done(session, assignment)
-    course_set, item = _place(sets, course_id)
+    sets, done = await sets_and_done(session, assignment, now.date())
+    place = _place(sets, course_id)
+    if place is None:
+        raise Conflict("No assignment under way has this quiz.")
+    course_set, item = place
     if item.key in done:
         raise Conflict("The item {key} is completed already.", key=item.key)
     first = course_set.first_before(item.key, done)
@@ -130,41 +149,49 @@ async def require_open_item(
         raise Conflict("The order counts here: first comes {first}.", first=first.key)
 
 
-async def require_passed(
+async def require_gates_passed(
     session: AsyncSession, caller: Caller, assignment: Assignment, sets: list[CourseSet], key: str
 ) -> None:
-    """Refuse with `Conflict` who would complete their own course without its quizzes. A trainer may, for others."""
+    """Refuse with `Conflict` who would complete their own course without its quizzes and its session."""
     found = find_item(sets, key)
     if found is None or caller.person_id != assignment.person_id:
         return
-    for title, passed in await _gates(session, assignment.id, found[1]):
-        if not passed:
-            raise Conflict("It is completed by passing {title}.", title=title)
+    for quiz in await quizzes_before(session, assignment, found[1]):
+        if not quiz.passed:
+            raise Conflict("It is completed by passing {title}.", title=quiz.title)
+    if await _awaits_session(session, assignment, found[1]):
+        raise Conflict(
+            "It asks for a session, and you were in none. A trainer can complete it for you."
+        )
 
 
 async def complete_gated(
     session: AsyncSession, caller: Caller, attempt: Attempt, course_id: UUID | None, now: datetime
 ) -> None:
-    """Complete the course that a passed attempt stood before, if every quiz of it is passed and its turn has come.
+    """Complete the course that a passed attempt stood before, if nothing else stands before it and its turn has come.
 
-    The result stands also where the assignment rests or was taken back meanwhile. The assignment must be locked.
+    The result stands also where the assignment rests, was taken back, or went on to a version without the course meanwhile.
+    The assignment must be locked.
     """
     if attempt.state is not AttemptState.passed or attempt.assignment_id is None:
         return
     assert course_id is not None  # an attempt has an assignment where its assessment has a course
     assignment = await load(session, Assignment, attempt.assignment_id)
-    sets, done = await _sets_and_done(session, assignment)
-    course_set, item = _place(sets, course_id)
+    sets, done = await sets_and_done(session, assignment, now.date())
+    place = _place(sets, course_id)
     await session.flush()
-    gates = await _gates(session, assignment.id, item)
     if (
-        assignment.state_on(now.date()) not in UNDER_WAY
-        or item.key in done
-        or course_set.first_before(item.key, done) is not None
-        or not all(passed for _, passed in gates)
+        place is None
+        or assignment.state_on(now.date()) not in UNDER_WAY
+        or place[1].key in done
+        or place[0].first_before(place[1].key, done) is not None
+        or not all(quiz.passed for quiz in await quizzes_before(session, assignment, place[1]))
+        or await _awaits_session(session, assignment, place[1])
     ):
         return
-    completion = assignment.complete_item(caller, sets, done, item.key, now)
+    completion = assignment.complete_item(caller, sets, done, place[1].key, now)
+    # Whoever graded it, it is the learner who passed.
+    completion.completed_by = assignment.person_id
     await settle_completion(session, assignment, completion, now)
 
 
@@ -200,27 +227,35 @@ async def expire_attempts(session: AsyncSession, now: datetime) -> int:
     return len(over)
 
 
-async def _gates(session: AsyncSession, assignment_id: UUID, item: Item) -> list[tuple[str, bool]]:
+class Quiz(NamedTuple):
+    """A published assessment that stands before a course, and whether it is passed in the assignment."""
+
+    id: UUID
+    title: str
+    passed: bool
+
+
+async def quizzes_before(
+    session: AsyncSession, assignment: Assignment, item: Item | ItemCompletion
+) -> list[Quiz]:
+    """The quizzes that stand before an item, or stood before it at the version that was completed."""
     reader = reader_of(session)
     rows = await reader.connection.fetch(
-        _GATES, reader.organization_id, assignment_id, item.course_id, item.course_version
+        _QUIZZES, reader.organization_id, assignment.id, item.course_id, item.course_version
     )
-    return [(row["title"], row["passed"]) for row in rows]
+    return [Quiz(*row) for row in rows]
 
 
-async def _sets_and_done(
-    session: AsyncSession, assignment: Assignment
-) -> tuple[list[CourseSet], set[str]]:
-    version = await load(session, CurriculumVersion, assignment.curriculum_version_id, lock=False)
-    done = await session.scalars(
-        select(_i.item_key).where(
-            _i.organization_id == organization_of(session), _i.assignment_id == assignment.id
-        )
+async def _awaits_session(session: AsyncSession, assignment: Assignment, item: Item) -> bool:
+    """Whether the course has a session, and the learner was in none that counts."""
+    reader = reader_of(session)
+    awaits: bool = await reader.connection.fetchval(
+        _AWAITS_SESSION, reader.organization_id, assignment.id, item.course_id, item.course_version
     )
-    return course_sets(version.sets), set(done)
+    return awaits
 
 
-def _place(sets: list[CourseSet], course_id: UUID) -> tuple[CourseSet, Item]:
+def _place(sets: list[CourseSet], course_id: UUID) -> tuple[CourseSet, Item] | None:
     return next(
-        (one, item) for one in sets for item in one.items if str(item.course_id) == str(course_id)
+        ((one, item) for one in sets for item in one.items if item.course_id == course_id), None
     )

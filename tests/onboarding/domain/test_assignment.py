@@ -73,8 +73,8 @@ def test_every_move_is_made_from_the_states_of_the_table_and_refused_from_all_ot
         assert assignment.state is state
 
 
-def test_what_is_completed_or_withdrawn_stays_so():
-    assert moves_from(State.completed) == []
+def test_what_is_withdrawn_stays_so_and_what_is_completed_is_only_reopened():
+    assert moves_from(State.completed) == [Move.reopen]
     assert moves_from(State.withdrawn) == []
 
 
@@ -152,18 +152,6 @@ def test_what_rests_because_somebody_left_is_not_resumed_by_hand():
         assignment.resume_by_hand(TODAY, "Please")
     assignment.resume(TODAY, None)
     assert (assignment.state, assignment.suspension) == (State.assigned, None)
-
-
-@pytest.mark.parametrize("state", State)
-def test_only_what_is_under_way_is_overdue(state):
-    assignment = an_assignment(state, due_on=TODAY)
-    assert not assignment.is_overdue(TODAY)
-    late = assignment.is_overdue(TODAY + timedelta(days=1))
-    assert late == (state in {State.assigned, State.in_progress})
-
-
-def test_without_a_due_date_nothing_is_overdue():
-    assert not an_assignment().is_overdue(date(2199, 1, 1))
 
 
 def test_due_dates_are_counted_from_the_start():
