@@ -125,6 +125,14 @@ BY_STATEMENT = {
             "assignment_id, person_id, curriculum_id, due_on, dropped, before (curriculum_version, "
             "state, items_done), after (curriculum_version, state, items_done)",
         ),
+        Told(
+            "reminder.due",
+            "Somebody is to be told of a day that concerns them: an assignment's due date, a certificate's window or end, "
+            "the end of an offer of a seat or of an override",
+            "reminder_id, person_id, kind, step, title, due_on; and of what it is about: assignment_id, cycle, "
+            "curriculum_id; certificate_id, competence, level, curriculum_id; booking_id, session_id, expires_at; "
+            "override_id, rollout_id, team_id",
+        ),
     ]
 }
 VERBS = re.compile(r": ([a-z-]+\.[a-z-]+(?:, \.[a-z-]+)*)\.$")

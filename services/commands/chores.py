@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def chores(as_json: AsJson = False) -> None:
-    """Let offers of seats lapse, open renewals, tell of certificates that run out, follow the calendar. Safe to repeat."""
+    """Remind people, let offers of seats lapse, open renewals, tell of certificates, follow the calendar. Safe to repeat."""
     done = asyncio.run(_do(settings_with()))
     if as_json:
         put_json(done)

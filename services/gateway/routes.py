@@ -43,6 +43,7 @@ TABLE: Mapping[str, str] = {
     "me/learning": "onboarding",
     "past-completions": "onboarding",
     "question-banks": "onboarding",
+    "reminders": "onboarding",
     "sessions": "onboarding",
     "rollouts": "onboarding",
     "teams/*/training-matrix": "onboarding",

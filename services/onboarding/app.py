@@ -32,6 +32,7 @@ from services.onboarding.api import (
     overrides,
     question_banks,
     readiness,
+    reminders,
     rollouts,
     session_posts,
     sessions,
@@ -80,11 +81,20 @@ SERVICE = Service(
         completion_imports.records,
         assessments.router,
         attempts.router,
+        reminders.router,
     ],
     follows=FOLLOWS,
     schedule=SCHEDULE,
     confidential=dict.fromkeys(
-        ("assignment.", "item.", "completion.", "competence.", "certificate.", "booking."),
+        (
+            "assignment.",
+            "item.",
+            "completion.",
+            "competence.",
+            "certificate.",
+            "booking.",
+            "reminder.",
+        ),
         _KNOW_WHO_LEARNS,
     )
     # Managers read the results of their own people, and only theirs, by the API.

@@ -3,7 +3,8 @@
 Assigning writes `assignment.created` and `assignment.changed` set-based (domain/assigning.py), with the same data as here;
 what follows from an audience, too (domain/following.py): beside those, `assignment.excepted` when a rule cannot assign
 somebody, with the reason, and `assignment.cleared` when that is over. Going on to a later version of a curriculum writes
-`assignment.migrated`, and `assignment.completed` where that was all there is to do (domain/migration.py).
+`assignment.migrated`, and `assignment.completed` where that was all there is to do (domain/migration.py). Reminding writes
+`reminder.due` (domain/reminding.py).
 """
 
 from collections.abc import Mapping

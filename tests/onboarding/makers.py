@@ -1,11 +1,14 @@
 """Courses, curricula and assignments, made through the API as people make them."""
 
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import httpx
 
 from services.chassis.database import reader_of
 from services.chassis.tables import new_id
+from services.onboarding.domain.reminding import remind_due
 from tests.conftest import Firm, Person
 
 
@@ -321,3 +324,10 @@ async def migration(
     given = {"from_version": origin, "to_version": target, **params.pop("body", {})}
     path = f"/v1/curricula/{curriculum['id']}/migrations"
     return made(await firm.trainer.post(path, given, **params), 200)
+
+
+async def reminded(firm: Firm, moment: str) -> int:
+    """Remind whoever has to be at a moment, in the firm's time; how many reminders that were."""
+    now = datetime.fromisoformat(moment).replace(tzinfo=ZoneInfo("Europe/Oslo"))
+    async with firm.product.database("onboarding").transaction(firm.organization_id) as session:
+        return await remind_due(session, now)

@@ -88,8 +88,12 @@ async def _fill_onboarding(everything: Filled) -> str:
     everything.have(code=code, issuer_id=firm.organization_id, key_id=keys[0]["kid"])
     policy = await onboarding.policy(firm, competence=competence)
     everything.have(certification_policy_id=policy["id"])
-    under_way = await onboarding.assignment(firm, curriculum, everything.everyone)
+    due = {"kind": "fixed", "on": "2199-06-19"}
+    under_way = await onboarding.assignment(firm, curriculum, everything.everyone, due=due)
     everything.have(assignment_id=under_way["id"])
+    assert await onboarding.reminded(firm, "2199-06-18 10:00")
+    reminders = onboarding.made(await everything.everyone.get("/v1/reminders"), 200)["items"]
+    everything.have(reminder_id=reminders[0]["id"])
     bank = await onboarding.question_bank(firm)
     asked = await onboarding.bank_question(firm, bank)
     everything.have(question_bank_id=bank["id"], bank_question_id=asked["id"])

@@ -115,6 +115,12 @@ class Assignment(Row, table=True):
         ),
         Index("ix_assignment_person", "organization_id", "person_id", "id"),
         Index("ix_assignment_curriculum", "organization_id", "curriculum_id", "id"),
+        Index(
+            "ix_assignment_due",
+            "organization_id",
+            "due_on",
+            postgresql_where=text("state IN ('scheduled', 'assigned', 'in_progress')"),
+        ),
         CheckConstraint("(due_on IS NULL) = (due_kind IS NULL)", name="due_with_basis"),
         CheckConstraint(
             "(due_kind <> 'fixed') = (due_days IS NOT NULL)",

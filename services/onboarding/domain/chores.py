@@ -19,6 +19,7 @@ from services.chassis.events import store_recorded
 from services.onboarding.domain.audience_upkeep import follow_calendar_due
 from services.onboarding.domain.certifying import open_renewals, tell_of_certificates
 from services.onboarding.domain.gating import expire_attempts
+from services.onboarding.domain.reminding import remind_due
 from services.onboarding.domain.seats import lapse_offers
 
 log = structlog.get_logger(__name__)
@@ -44,6 +45,8 @@ CHORES: Sequence[Chore] = (
     Chore("follow_calendar", follow_calendar_due, Pace.quarter),
     Chore("open_renewals", open_renewals, Pace.quarter),
     Chore("tell_of_certificates", tell_of_certificates, Pace.quarter),
+    # After those above, which may open, withdraw and renew what it would remind of.
+    Chore("remind", remind_due, Pace.quarter),
     Chore("lapse_offers", lapse_offers, Pace.minute),
     Chore("expire_attempts", expire_attempts, Pace.minute),
 )
