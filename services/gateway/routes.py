@@ -44,6 +44,7 @@ TABLE: Mapping[str, str] = {
     "past-completions": "onboarding",
     "question-banks": "onboarding",
     "reminders": "onboarding",
+    "reports": "onboarding",
     "sessions": "onboarding",
     "rollouts": "onboarding",
     "teams/*/training-matrix": "onboarding",
