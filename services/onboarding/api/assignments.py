@@ -149,7 +149,7 @@ class DroppedItemOut(CompletionOut):
 
 
 class ItemOut(BaseModel):
-    """A course in the assignment. `open` says whether it can be completed now; `waiver` is one that holds today (UTC).
+    """A course in the assignment. `open` says whether its turn has come; `waiver` is one that holds today (UTC).
 
     `completed_version` is the version of the course that was completed, perhaps an earlier one.
     """

@@ -31,7 +31,7 @@ from services.chassis.web import (
     listed,
 )
 from services.onboarding import events
-from services.onboarding.api.question_banks import FormattedOut
+from services.onboarding.api.question_contents import FormattedOut
 from services.onboarding.domain.assessment import Assessment, AttemptGrant
 from services.onboarding.domain.attempt import (
     HANDED_IN,

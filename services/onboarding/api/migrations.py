@@ -120,7 +120,9 @@ async def migrate_learners(
         "completed": sum(one.completes for one in verdicts),
         "unchanged": sum(one.stays is not None for one in verdicts),
         "learners": [_learner(one) for one in listed[:limit]],
-        "next": listed[limit - 1].learner.assignment_id if len(listed) > limit else None,
+        "next": listed[limit - 1].learner.assignment_id
+        if dry_run and len(listed) > limit
+        else None,
     }
     return Response(orjson.dumps(content, default=str), media_type="application/json")
 

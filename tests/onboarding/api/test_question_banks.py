@@ -6,13 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from services.onboarding.api.question_banks import (
-    GiftImport,
-    QuestionBankOut,
-    QuestionBankPage,
-    QuestionOut,
-    QuestionPage,
-)
+from services.onboarding.api.bank_questions import QuestionOut, QuestionPage
+from services.onboarding.api.gift_imports import GiftImport
+from services.onboarding.api.question_banks import QuestionBankOut, QuestionBankPage
 from tests.conftest import Firm, Person
 from tests.onboarding.makers import (
     a_key,
