@@ -106,6 +106,13 @@ async def test_of_two_publications_at_once_one_wins(firm: Firm):
     assert sorted(a.status_code for a in answers) == [200, 409, 409, 409, 409]
 
 
+async def test_versions_drafted_at_once_have_numbers_of_their_own(firm: Firm):
+    path = f"/v1/curricula/{(await curriculum(firm))['id']}/versions"
+    people = (firm.trainer, firm.manager) * 3
+    drafts = await asyncio.gather(*(person.post(path, {}) for person in people))
+    assert sorted(made(draft)["number"] for draft in drafts) == [1, 2, 3, 4, 5, 6]
+
+
 async def test_not_even_the_services_own_role_changes_what_was_published(firm: Firm):
     new = await published_curriculum(firm)
     statement = f"UPDATE curriculum_version SET sets = '[]' WHERE curriculum_id = '{new['id']}'"
