@@ -79,7 +79,11 @@ async def fill_at_scale(
     )
     await run.execute("DROP INDEX handover.ix_search_entry_words")
     tell("filling search_entry")
-    await run.execute(_WORDS, timeout=3600)
+    for owner in owners:
+        await run.execute(_SPOKEN.format(organization_id=owner.organization_id))
+        await run.execute("ANALYZE spoken")
+        await run.execute(_WORDS, owner.organization_id, timeout=3600)
+        await run.execute("DROP TABLE spoken")
     tell("building the index of words")
     await run.execute(definition, timeout=3600)
     await run.execute("SET session_replication_role = origin")
@@ -98,10 +102,15 @@ $$
 """
 _TOLD = f"""
 CREATE TEMP TABLE told AS
-SELECT n, heading, body, found.languages, found.words, in_body.languages AS body_languages, in_body.words AS body_words
-FROM (
-  SELECT n, pg_temp.some_text() AS heading, pg_temp.some_text() AS body FROM generate_series(0, {_TEXTS} - 1) AS n OFFSET 0
-) AS made, handover.search_words(heading, body) AS found, handover.search_words(NULL, body) AS in_body
+SELECT n, pg_temp.some_text() AS heading, pg_temp.some_text() AS body FROM generate_series(0, {_TEXTS} - 1) AS n
+"""
+# A definition takes no parameters.
+_SPOKEN = """
+CREATE TEMP TABLE spoken AS
+SELECT n, found.languages, found.words, found.forms,
+  in_body.languages AS body_languages, in_body.words AS body_words, in_body.forms AS body_forms
+FROM told, handover.search_words('{organization_id}', heading, body) AS found,
+  handover.search_words('{organization_id}', NULL, body) AS in_body
 """
 
 
@@ -172,23 +181,25 @@ _FILLING = {
     """,
 }
 _WORDS = f"""
-INSERT INTO handover.search_entry (organization_id, id, kind, handover_id, languages, words)
+INSERT INTO handover.search_entry (organization_id, id, kind, handover_id, languages, words, forms)
 SELECT row.organization_id, row.id, kind, handover_id, row.languages,
-  row.words || handover.search_marks(row.organization_id, row.id, kind)
+  row.words || handover.search_marks(row.organization_id, row.id, kind), row.forms
 FROM (
   SELECT organization_id, customer.id, 'customer' AS kind, NULL::uuid AS handover_id, found.*
-  FROM handover.customer, handover.search_words(name, NULL) AS found
+  FROM handover.customer, handover.search_words(organization_id, name, NULL) AS found
   UNION ALL
-  SELECT organization_id, handover.id, 'handover', handover.id, languages,
-    to_tsvector('simple', title) || words
-  FROM handover.handover JOIN told ON {_told("handover.id")}
+  SELECT organization_id, handover.id, 'handover', handover.id, told.languages, titled.words || told.words,
+    titled.forms || told.forms
+  FROM handover.handover JOIN spoken AS told ON {_told("handover.id")},
+    handover.search_words(organization_id, title, NULL) AS titled
   UNION ALL
-  SELECT organization_id, promise.id, 'promise', handover_id, languages, words
-  FROM handover.promise JOIN told ON {_told("promise.id")}
+  SELECT organization_id, promise.id, 'promise', handover_id, languages, words, forms
+  FROM handover.promise JOIN spoken AS told ON {_told("promise.id")}
   UNION ALL
-  SELECT organization_id, log_entry.id, 'log_entry', handover_id, body_languages, body_words
-  FROM handover.log_entry JOIN told ON {_told("log_entry.id")}
+  SELECT organization_id, log_entry.id, 'log_entry', handover_id, body_languages, body_words, body_forms
+  FROM handover.log_entry JOIN spoken AS told ON {_told("log_entry.id")}
 ) AS row
+WHERE row.organization_id = $1
 ORDER BY row.id
 ON CONFLICT DO NOTHING
 """

@@ -35,8 +35,6 @@ router = concept("search")
 
 # So many of the newest matches are held against one another; the next ones are ranked among themselves, on later pages.
 _RANKED_TOGETHER = 100
-# What is marked of a text; what stands further back is found, but not shown.
-_MARKED = 12_000
 _LAST_ID = UUID(int=2**128 - 1)
 
 
@@ -156,46 +154,36 @@ def _texts(source: Source) -> str:
     )
 
 
-_BARE = "'åäæáàøöóéèëüúíÅÄÆÁÀØÖÓÉÈËÜÚÍ', 'aaaaaoooeeeuuiAAAAAOOOEEEUUI'"
-_OPTIONS = f"'HighlightAll=true, StartSel={OPENING}, StopSel={CLOSING}'"
 _SEARCH = Statement(
     text(
         f"""
 WITH asked AS MATERIALIZED (
-  SELECT * FROM {SCHEMA}.search_asked(:variants, :taken_out, :language)
+  SELECT question.*, newest.id AS newest
+  FROM {SCHEMA}.search_question(:variants, :taken_out, :language) AS question
+  LEFT JOIN LATERAL (
+    SELECT id FROM {SCHEMA}.search_entry
+    WHERE organization_id = :organization_id AND id < :before ORDER BY id DESC LIMIT 1
+  ) AS newest ON true
 ), matches AS MATERIALIZED (
-  SELECT found.*
-  FROM asked, {SCHEMA}.search_matches(asked.asked, asked.wanted, :kind, :before, :most) AS found
+  SELECT found.* FROM asked, {SCHEMA}.search_matches(
+    asked.asked, asked.wanted, asked.exact, :kind, :before, asked.newest, :most
+  ) AS found
 ), page AS MATERIALIZED (
   SELECT * FROM matches
   WHERE CAST(:rank AS double precision) IS NULL OR (rank, id) < (:rank, :id)
   ORDER BY rank DESC, id DESC LIMIT :limit
 )
 SELECT page.kind, page.id, page.handover_id, page.languages, page.rank, told.heading, told.parent, handover.title,
-  shown.told, marked.told AS marked,
+  excerpt.shown, excerpt.marked, excerpt.skipped,
   (SELECT count(*) FROM matches) AS ranked,
   (SELECT id FROM matches ORDER BY id DESC LIMIT 1) AS newest,
   (SELECT id FROM matches ORDER BY id LIMIT 1) AS oldest
 FROM asked, page
 CROSS JOIN LATERAL ({" UNION ALL ".join(map(_texts, SOURCES))}) AS told
-CROSS JOIN LATERAL (
-  SELECT translate(left(concat_ws(chr(10), told.heading, nullif(told.body, '')), {_MARKED}), chr(2) || chr(3), '') AS told
-  OFFSET 0
-) AS shown
-CROSS JOIN LATERAL (
-  SELECT {SCHEMA}.search_configuration(stemmed.language) AS configuration, stemmed.asked
-  FROM (VALUES ('da', asked.da), ('nb', asked.nb), ('sv', asked.sv), ('en', asked.en)) AS stemmed (language, asked)
-  WHERE stemmed.language = ANY (page.languages) AND stemmed.asked IS NOT NULL
-  ORDER BY to_tsvector({SCHEMA}.search_configuration(stemmed.language), shown.told) @@ stemmed.asked DESC LIMIT 1
-) AS stemmed
-CROSS JOIN LATERAL (
-  SELECT ts_headline(stemmed.configuration, shown.told, stemmed.asked, {_OPTIONS}) AS told OFFSET 0
-) AS as_written
-CROSS JOIN LATERAL (
-  SELECT CASE WHEN strpos(as_written.told, chr(2)) > 0 THEN as_written.told ELSE
-    ts_headline(stemmed.configuration, translate(shown.told, {_BARE}), stemmed.asked, {_OPTIONS})
-  END AS told
-) AS marked
+CROSS JOIN LATERAL {SCHEMA}.search_excerpt(
+  concat_ws(chr(10), told.heading, nullif(told.body, '')), page.languages,
+  asked.stems, asked.da, asked.nb, asked.sv, asked.en, '{OPENING}', '{CLOSING}'
+) AS excerpt
 LEFT JOIN {SCHEMA}.handover AS handover
   ON handover.organization_id = :organization_id AND handover.id = page.handover_id
 ORDER BY page.rank DESC, page.id DESC
@@ -258,7 +246,7 @@ def _hit(row: Any) -> dict[str, Any]:
         "handover_title": row["title"],
         "languages": row["languages"],
         "rank": row["rank"],
-        "excerpt": excerpt(row["marked"], row["told"]),
+        "excerpt": excerpt(row["marked"], row["shown"], skipped=row["skipped"]),
     }
 
 

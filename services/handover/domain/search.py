@@ -23,6 +23,7 @@ search_entry = Table(
     Column("handover_id", Uuid, nullable=True),
     Column("languages", ARRAY(Text), nullable=False),
     Column("words", TSVECTOR, nullable=False),
+    Column("forms", TSVECTOR, nullable=False, server_default=""),
     Index("ix_search_entry_words", "words", postgresql_using="gin"),
 )
 
@@ -84,13 +85,19 @@ SOURCES = (
     Source(SearchKind.log_entry, "/v1/handovers/{handover_id}/log/{id}", body=("text",)),
 )
 
-# A word or words in quotes with a minus before them.
-_UNWANTED = re.compile(r'(?:^|(?<=\s))-("[^"]*"?|\S+)')
+# A word, or words in quotes; with a minus before them they must not occur.
+_PIECE = re.compile(r'(-*)("[^"]*"?|\S+)')
+# PostgreSQL takes each of these for "not", also the dash in a title: Kasser - Aarhus.
+_DASH = re.compile(r"(?<!\w)-+")
 
 
 def split(asked: str) -> tuple[str, list[str]]:
     """What is to be found, and what must not occur in it (`-word`), in no language."""
-    return _UNWANTED.sub(" ", asked), _UNWANTED.findall(asked)
+    wanted: list[str] = []
+    unwanted: list[str] = []
+    for minus, piece in _PIECE.findall(asked):
+        (unwanted if minus else wanted).append(_DASH.sub(" ", piece))
+    return " ".join(wanted), unwanted
 
 
 _LETTERS = (("aa", "å"), ("ae", "æ"), ("oe", "ø"))
@@ -125,10 +132,10 @@ class Part:
     match: bool
 
 
-def excerpt(marked: str, told: str) -> list[Part]:
-    """The stretch of `told` that holds most matches, in parts.
+def excerpt(marked: str, told: str, *, skipped: int = 0) -> list[Part]:
+    """The stretch of `told` that holds most matches, in parts; `skipped` letters stood before it.
 
-    `marked` is as long as `told`, but for its marks; its letters may lack theirs. Were it not, nothing would be marked.
+    `marked` is as long as `told`, but for its marks. Were it not, nothing would be marked.
     """
     same_length = len(marked) - marked.count(OPENING) - marked.count(CLOSING) == len(told)
     matches = _places(marked) if same_length else []
@@ -138,15 +145,16 @@ def excerpt(marked: str, told: str) -> list[Part]:
         end = space
     bounds = [start]
     for first, last in matches:
-        if start <= first and last <= end:
-            bounds += [first, last]
+        # Of a word that is longer than the excerpt, as much as there is room for.
+        if first < end and last > start:
+            bounds += [max(first, start), min(last, end)]
     bounds.append(end)
     parts = [
         Part(told[first:last], number % 2 == 1)
         for number, (first, last) in enumerate(pairwise(bounds))
         if first < last
     ]
-    if start > 0:
+    if start + skipped > 0:
         parts.insert(0, Part("… ", False))
     if end < len(told):
         parts.append(Part(" …", False))

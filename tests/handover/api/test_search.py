@@ -1,5 +1,6 @@
 """Search through the gateway: found as it is written, by everybody of the organization and nobody else."""
 
+import unicodedata
 from typing import Any
 
 import pytest
@@ -131,6 +132,160 @@ async def test_a_name_is_found_as_it_is_typed(firm: Firm, written: str, asked: l
         [hit] = await hits(firm.learner, q)
         assert hit["title"] == written
         assert marked(hit), q
+
+
+async def shown_of(person: Person, q: str, **params: Any) -> list[str]:
+    """The texts that are found, best first; each shows why."""
+    shown = await hits(person, q, **params)
+    assert all(marked(hit) for hit in shown), q
+    return ["".join(part["text"] for part in hit["excerpt"]) for hit in shown]
+
+
+@pytest.mark.parametrize(
+    ("asked", "as_asked", "others"),
+    [
+        (
+            "kortere",
+            "Ventetiden ved kassen er blevet kortere efter at de har lært det.",
+            [
+                "Kunden vil gerne have et kort over de butikker, som er med.",
+                "Kort, kort og kort: det er hvad kunden vil have.",
+            ],
+        ),
+        (
+            "kort",
+            "Kunden vil gerne have et kort over de butikker, som er med.",
+            [
+                "Ventetiden ved kassen er blevet kortere efter at de har lært det.",
+                "Kortere, kortere og kortere: det er hvad kunden vil have.",
+            ],
+        ),
+        (
+            "kortere",
+            "Ventetiden ved kassen har blitt kortere etter at de har lært det.",
+            ["Kunden vil gjerne ha et kort over butikkene som er med.", "Et kort til."],
+        ),
+    ],
+)
+async def test_a_word_as_it_was_asked_for_comes_before_its_other_forms(
+    firm: Firm, asked: str, as_asked: str, others: list[str]
+) -> None:
+    handover = await draft(firm, title="Abc")
+    for text in (others[0], as_asked, *others[1:]):
+        await logged(firm.seller, handover, text=text)
+    found = await shown_of(firm.seller, asked)
+    assert found[0] == as_asked
+    assert sorted(found[1:]) == sorted(others)
+
+
+async def test_a_word_as_it_was_asked_for_counts_more_than_a_heading_with_another_form(
+    firm: Firm,
+) -> None:
+    titled = await draft(firm, title="Korte veje til kunden, som vi kan gå")
+    other = await draft(firm, title="Abc", situation="Ventetiden er nu kortere end da vi kom.")
+    found = [hit["id"] for hit in await hits(firm.seller, "kortere")]
+    assert found == [other["id"], titled["id"]]
+
+
+async def test_of_two_words_each_counts_as_it_was_asked_for(firm: Firm) -> None:
+    handover = await draft(firm, title="Abc")
+    both, one, none = (
+        "Det er kortere frister, som kunden har bedt om.",
+        "Det er kortere frist, som kunden har bedt om.",
+        "Det er en kort frist, som kunden har bedt om.",
+    )
+    for text in (one, both, none):
+        await logged(firm.seller, handover, text=text)
+    assert await shown_of(firm.seller, "kortere frister") == [both, one, none]
+
+
+async def test_a_stem_of_one_language_finds_nothing_in_another(firm: Firm) -> None:
+    # Danish makes "hem" of it, which is Swedish for home.
+    own = "Prisen er hemmelig, og det skal den være indtil vi ved mere."
+    handover = await draft(firm, title="Abc")
+    await logged(firm.seller, handover, text=own)
+    for of_another in (
+        "Kunden vill att vi kommer hem till dem och inte bara ringer.",
+        "They will hem in the tills with what is left of the old counter.",
+    ):
+        await logged(firm.seller, handover, text=of_another)
+    assert await shown_of(firm.seller, "hemmelig") == [own]
+    assert len(await shown_of(firm.seller, "hem")) == 3
+
+
+@pytest.mark.parametrize(
+    ("language", "forms"),
+    [
+        ("sv", ["löfte", "löftet", "löftets", "löften", "löftena"]),
+        ("sv", ["hus", "huset", "husets", "husen"]),
+        ("sv", ["paket", "paketet", "paketen"]),
+        ("sv", ["resultat", "resultatet", "resultaten"]),
+        ("sv", ["kassa", "kassan", "kassor", "kassorna"]),
+        ("sv", ["regel", "regeln", "regler", "reglerna"]),
+        ("sv", ["fönster", "fönstret", "fönstren"]),
+        ("sv", ["konto", "kontot"]),
+        ("sv", ["motor", "motorn", "motorer"]),
+        ("da", ["regel", "reglen", "regler", "reglerne"]),
+        ("da", ["eksempel", "eksemplet", "eksempler"]),
+        ("da", ["løfte", "løftet", "løfter", "løfterne"]),
+        ("nb", ["kort", "korte", "kortere"]),
+        ("nb", ["lager", "lageret", "lagrene"]),
+        ("nb", ["eksempel", "eksemplet", "eksempler"]),
+    ],
+)
+async def test_a_word_is_found_by_each_of_its_forms_in_each_of_them(
+    firm: Firm, language: str, forms: list[str]
+) -> None:
+    handover = await draft(firm, title="Abc")
+    around = {
+        "da": "Kunden har sagt, at det er {}, og at de gerne vil have det.",
+        "nb": "Kunden har sagt at det er {}, og at de gjerne vil ha det.",
+        "sv": "Kunden har sagt att det är {} och att vi ska göra det.",
+    }[language]
+    for form in forms:
+        await logged(firm.seller, handover, text=around.format(form))
+    for asked in forms:
+        found = await hits(firm.seller, asked)
+        assert sorted(mark for hit in found for mark in marked(hit)) == sorted(forms), asked
+        assert marked(found[0]) == [asked]
+
+
+async def test_what_stands_far_back_in_a_text_is_shown(firm: Firm) -> None:
+    far = (
+        "The shops want the tills and the staff wants the time. " * 170 + "Then the zeppelin came."
+    )
+    path = f"/v1/handovers/{(await draft(firm, title='Abc'))['id']}"
+    texts = {"situation": far.replace("zeppelin", "tram"), "background": far}
+    made(await firm.seller.patch(path, texts), 200)
+    [hit] = await hits(firm.seller, "zeppelin")
+    assert marked(hit) == ["zeppelin"]
+    assert hit["excerpt"][0] == {"text": "… ", "match": False}
+
+
+async def test_a_word_longer_than_an_excerpt_is_shown_as_far_as_there_is_room(firm: Firm) -> None:
+    handover = await draft(firm, title="Abc")
+    await logged(firm.seller, handover, text=f"{'Nothing much. ' * 20} {'y' * 190} and more")
+    [hit] = await hits(firm.seller, "y" * 190)
+    assert set("".join(marked(hit))) == {"y"}
+
+
+async def test_letters_and_their_marks_in_two_characters_are_letters_with_marks(
+    firm: Firm,
+) -> None:
+    handover = await draft(firm, title="Abc")
+    in_two = unicodedata.normalize("NFD", "Kunden vill att kassorna är på plats i Malmö.")
+    await logged(firm.seller, handover, text=in_two)
+    for asked in ("malmö", unicodedata.normalize("NFD", "Malmö"), "malmo"):
+        [hit] = await hits(firm.seller, asked)
+        assert marked(hit) == ["Malmö"]
+
+
+async def test_a_dash_between_words_is_none_of_them(firm: Firm) -> None:
+    await draft(firm, title="Tills - Aarhus")
+    for asked in ("Tills - Aarhus", "- tills", "tills (-aarhus)", "tills --"):
+        assert await found(firm.seller, asked) == ["handover"], asked
+    assert await found(firm.seller, "tills -aarhus") == []
+    assert await found(firm.seller, "tills --aarhus") == []
 
 
 async def test_quotes_or_and_minus_mean_what_they_mean_elsewhere(firm: Firm) -> None:
