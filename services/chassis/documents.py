@@ -25,17 +25,30 @@ PROBLEM_SCHEMA: dict[str, Any] = {
             "type": "array",
             "items": {
                 "type": "object",
-                "required": ["in", "pointer", "detail"],
+                "required": ["pointer", "detail"],
                 "properties": {
-                    "in": {"type": "string", "examples": ["body"]},
-                    "pointer": {"type": "string", "examples": ["/title"]},
+                    "in": {
+                        "enum": ["body", "query", "path", "header", "file"],
+                        "description": "What of the request `pointer` points into. Not there where nothing that was sent is "
+                        "wrong: it points into the thing itself then, as `/promises/{id}` of a handover that cannot move on.",
+                    },
+                    "pointer": {
+                        "type": "string",
+                        "format": "json-pointer",
+                        "description": "JSON Pointer (RFC 6901).",
+                        "examples": ["/title"],
+                    },
                     "detail": {"type": "string"},
-                    "line": {"type": "integer"},
-                    "column": {"type": "integer"},
+                    "line": {"type": "integer", "description": "Of a file, from 1."},
+                    "column": {"type": "integer", "description": "Of a file, from 1."},
                 },
             },
         },
-        "allowed": {"type": "array", "items": {"type": "string"}},
+        "allowed": {
+            "type": "array",
+            "items": {"type": "string"},
+            "description": "The moves that the caller can make instead.",
+        },
         "missing": {"type": "array", "items": {"type": "object"}},
         "request_id": {"type": "string"},
     },
@@ -47,7 +60,10 @@ _RESPONSES = {
     "403": ("Forbidden", "Known, but not allowed."),
     "404": ("NotFound", "Not there, or not yours."),
     "406": ("NotAcceptable", "None of its forms is asked for."),
-    "409": ("Conflict", "The state forbids it; `allowed` lists the moves that exist."),
+    "409": (
+        "Conflict",
+        "The state forbids it; `allowed` lists the moves that the caller can make instead.",
+    ),
     "412": ("PreconditionFailed", "Changed in the meantime."),
     "413": ("TooLarge", "The body is too large."),
     "422": ("Invalid", "The content is not valid; `errors` says where, `missing` what is left."),

@@ -29,7 +29,8 @@ from typing import ClassVar
 class FieldError:
     """One thing that is wrong: where (JSON Pointer, or line and column of a file) and why.
 
-    `where` names what the pointer points into: body, query, header or file.
+    `where` names what the pointer points into: body, query, path, header or file. None: into the thing itself, since
+    nothing that was sent is wrong.
     """
 
     pointer: str
@@ -37,10 +38,21 @@ class FieldError:
     params: Mapping[str, object] = field(default_factory=dict)
     line: int | None = None
     column: int | None = None
-    where: str = "body"
+    where: str | None = "body"
 
     @property
     def detail(self) -> str:
+        return self.template.format(**self.params)
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A text within another one, a parameter of it: translated with it."""
+
+    template: str
+    params: Mapping[str, object] = field(default_factory=dict)
+
+    def __str__(self) -> str:
         return self.template.format(**self.params)
 
 
@@ -98,7 +110,7 @@ class NotFound(DomainError):
 class Conflict(DomainError):
     slug = "conflict"
     title = "The state forbids it"
-    explanation = "The request is sound, but not now. The detail says what stands in the way."
+    explanation = "The request is sound, but not now. The detail says what stands in the way, `errors` everything that does."
 
     def __init__(
         self,
@@ -120,7 +132,7 @@ class Conflict(DomainError):
 class IllegalMove(Conflict):
     slug = "illegal-move"
     title = "No such move from here"
-    explanation = "The thing is in a state from which this move does not exist; `allowed` lists the moves that do."
+    explanation = "It is in a state from which this move does not exist; `allowed` lists those that do and that you can make."
 
     def __init__(self, template: str, /, *, allowed: Iterable[str] = (), **params: object) -> None:
         super().__init__(template, (), allowed=allowed, **params)

@@ -7,6 +7,8 @@ from typing import Final, Literal
 
 from babel.messages.pofile import read_po
 
+from services.chassis.errors import Message
+
 Language = Literal["en", "da", "nb", "sv"]
 
 # What a reader may ask for, and what they get; Norwegian in any form is Bokmål.
@@ -50,4 +52,13 @@ def catalog(language: Language) -> Mapping[str, str]:
 def translate(language: Language, template: str, params: Mapping[str, object] | None = None) -> str:
     """The text of a message template for a reader; an untranslated one stays English."""
     text = catalog(language).get(template, template)
-    return text.format(**params) if params else text
+    if not params:
+        return text
+    return text.format(
+        **{
+            name: translate(language, value.template, value.params)
+            if isinstance(value, Message)
+            else value
+            for name, value in params.items()
+        }
+    )

@@ -62,11 +62,9 @@ def field_errors(language: Language, found: Iterable[FieldError]) -> list[dict[s
     """The `errors` member."""
     listed: list[dict[str, object]] = []
     for error in found:
-        entry: dict[str, object] = {
-            "in": error.where,
-            "pointer": error.pointer,
-            "detail": translate(language, error.template, error.params),
-        }
+        entry: dict[str, object] = {} if error.where is None else {"in": error.where}
+        entry["pointer"] = error.pointer
+        entry["detail"] = translate(language, error.template, error.params)
         if error.line is not None:
             entry["line"] = error.line
         if error.column is not None:

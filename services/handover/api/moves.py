@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
+from services.chassis.caller import Caller
 from services.chassis.database import load, reader_of
 from services.chassis.events import changes, record
 from services.chassis.fields import Body, Line, Prose
@@ -69,6 +70,7 @@ async def _moved(
     session: AsyncSession,
     handover_id: UUID,
     verb: str,
+    caller: Caller,
     now: datetime,
     make: Callable[[Handover], None],
     move: Move | None = None,
@@ -81,7 +83,8 @@ async def _moved(
     origin = handover.state
     make(handover)
     if move is not None:
-        require_clear(move, origin, await contents_of(session, handover, now.date()))
+        contents = await contents_of(session, handover, now.date())
+        require_clear(move, origin, contents, caller)
     return await _told(session, verb, handover)
 
 
@@ -133,7 +136,7 @@ async def claim_handover(
     handover_id: UUID, caller: CallerDep, now: NowDep, session: SessionDep
 ) -> Response:
     """The named lead, or anyone with the delivery role if none is named."""
-    return await _moved(session, handover_id, "claimed", now, lambda h: h.claim(caller))
+    return await _moved(session, handover_id, "claimed", caller, now, lambda h: h.claim(caller))
 
 
 @router.post(_PATH + "/return", response_model=HandoverOut, summary="Give it back")
@@ -145,7 +148,9 @@ async def return_handover(
         require_answer(f"/gaps/{place}/what", gap.what)
         require_answer(f"/gaps/{place}/why", gap.why)
     gaps = [Gap(gap.what, gap.why) for gap in body.gaps]
-    return await _moved(session, handover_id, "returned", now, lambda h: h.return_(caller, gaps))
+    return await _moved(
+        session, handover_id, "returned", caller, now, lambda h: h.return_(caller, gaps)
+    )
 
 
 @router.post(_PATH + "/acceptance", response_model=HandoverOut, summary="Take it over")
@@ -157,7 +162,7 @@ async def accept_handover(
     No promise may be declined or overtaken by a change, and a need counts as covered only if that is known (`…/coverage`).
     """
     return await _moved(
-        session, handover_id, "accepted", now, lambda h: h.accept(caller, now), Move.accept
+        session, handover_id, "accepted", caller, now, lambda h: h.accept(caller, now), Move.accept
     )
 
 
@@ -166,7 +171,9 @@ async def start_handover(
     handover_id: UUID, caller: CallerDep, now: NowDep, session: SessionDep
 ) -> Response:
     """The lead, once the deal is won and somebody is staffed."""
-    return await _moved(session, handover_id, "started", now, lambda h: h.start(caller), Move.start)
+    return await _moved(
+        session, handover_id, "started", caller, now, lambda h: h.start(caller), Move.start
+    )
 
 
 @router.post(_PATH + "/completion", response_model=HandoverOut, summary="End the delivery")
@@ -175,7 +182,13 @@ async def complete_handover(
 ) -> Response:
     """The lead, once every promise is kept, broken or released."""
     return await _moved(
-        session, handover_id, "completed", now, lambda h: h.complete(caller, now), Move.complete
+        session,
+        handover_id,
+        "completed",
+        caller,
+        now,
+        lambda h: h.complete(caller, now),
+        Move.complete,
     )
 
 
@@ -185,7 +198,7 @@ async def close_handover(
 ) -> Response:
     """A manager, once its outcome is told and every live estimate has its actual hours."""
     return await _moved(
-        session, handover_id, "closed", now, lambda h: h.close(caller, now), Move.close
+        session, handover_id, "closed", caller, now, lambda h: h.close(caller, now), Move.close
     )
 
 
@@ -196,5 +209,5 @@ async def cancel_handover(
     """The seller or a manager, with a reason, before delivery starts."""
     require_answer("/reason", body.reason)
     return await _moved(
-        session, handover_id, "cancelled", now, lambda h: h.cancel(caller, body.reason)
+        session, handover_id, "cancelled", caller, now, lambda h: h.cancel(caller, body.reason)
     )

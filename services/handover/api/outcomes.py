@@ -72,7 +72,7 @@ async def create_outcome(
     """The lead or a manager, in delivery and after it, once."""
     handover = await load(session, Handover, handover_id)
     handover.require_lead_or_manager(caller)
-    require_tellable(handover)
+    require_tellable(handover, caller)
     if await session.get(Outcome, (organization_of(session), handover_id)) is not None:
         raise Conflict("The outcome is told already: change it.")
     require_answer("/lessons", body.lessons)
@@ -111,7 +111,7 @@ async def change_outcome(
     outcome = await load(session, Outcome, handover_id)
     handover.require_lead_or_manager(caller)
     match.check(outcome.version)
-    require_tellable(handover)
+    require_tellable(handover, caller)
     given = body.model_dump(exclude_unset=True)
     require_answer("/lessons", given.get("lessons"))
     outcome.sqlmodel_update(given)

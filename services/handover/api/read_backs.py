@@ -78,7 +78,7 @@ async def create_read_back(
     handover = await load(session, Handover, handover_id)
     promise = await load_part(session, Promise, handover_id, promise_id)
     handover.require_lead(caller)
-    require_readable_back(handover, promise)
+    require_readable_back(handover, promise, caller)
     require_answer("/restated", body.restated)
     read_back = ReadBack(
         organization_id=caller.organization_id,

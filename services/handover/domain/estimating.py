@@ -9,7 +9,7 @@ from services.chassis.caller import Caller
 from services.chassis.errors import FieldError, Frozen, IllegalMove, Invalid, NotFound
 from services.handover.domain.contents import load_part
 from services.handover.domain.estimate import Estimate
-from services.handover.domain.handover import ENDED, TAKEN_OVER, Handover, State, moves_from
+from services.handover.domain.handover import ENDED, TAKEN_OVER, Handover, State
 
 # While what it took can be said; closing it ends that.
 _MEASURABLE = frozenset({State.in_delivery, State.completed})
@@ -38,7 +38,7 @@ def require_measurable(handover: Handover, caller: Caller) -> None:
         raise IllegalMove(
             "Actual hours are entered in delivery and after it; the handover is {state}.",
             state=handover.state,
-            allowed=moves_from(handover.state),
+            allowed=handover.moves_of(caller),
         )
 
 

@@ -4,10 +4,10 @@ Submission has the missing list instead (completeness.py).
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from services.chassis.caller import Caller
-from services.chassis.errors import Conflict, FieldError, Forbidden, IllegalMove
+from services.chassis.errors import Conflict, FieldError, IllegalMove, Message
 from services.handover.domain.completeness import missing_in
 from services.handover.domain.contents import Contents
 from services.handover.domain.coverage import CoverageState
@@ -19,30 +19,35 @@ from services.handover.domain.walkthrough import WalkthroughState
 
 @dataclass(frozen=True, slots=True)
 class Obstacle:
-    """What forbids a move: where it stands and why, and the words by which people know it."""
+    """What forbids a move: where in the handover it stands and why.
+
+    `words` are those by which people know a part of it; of the handover as a whole there is nothing to tell apart.
+    """
 
     error: FieldError
-    words: str
+    words: str | None = None
 
 
 Guard = Callable[[Contents], Iterator[Obstacle]]
 
 
-def require_readable_back(handover: Handover, promise: Promise) -> None:
-    """Refuse a stance at the wrong time: once accepted, a promise is not taken back by reading it back."""
+def require_readable_back(handover: Handover, promise: Promise, caller: Caller) -> None:
+    """Refuse the lead a stance at the wrong time: once accepted, a promise is not taken back by reading it back."""
     if handover.state is State.in_review:
         return
     if handover.state not in (State.accepted, State.in_delivery):
         raise IllegalMove(
             "Promises are read back in review; the handover is {state}.",
             state=handover.state,
-            allowed=moves_from(handover.state),
+            allowed=handover.moves_of(caller),
         )
     if promise.state not in (PromiseState.offered, PromiseState.declined):
         raise IllegalMove(
             "The promise is {state} since the handover was accepted: supersede it.",
             state=promise.state,
-            allowed=promise_moves_from(promise.state),
+            allowed=promise_moves_from(
+                promise.state, delivering=handover.state is State.in_delivery
+            ),
         )
 
 
@@ -116,23 +121,19 @@ def walkthrough_not_held(contents: Contents) -> Iterator[Obstacle]:
     One that was held counts, whatever was corrected or whoever was named since: what changed is read back anyway.
     """
     if not any(one.state is WalkthroughState.held for one in contents.walkthroughs):
-        yield Obstacle(
-            FieldError("/walkthroughs", "No walkthrough was held."), contents.handover.title
-        )
+        yield Obstacle(FieldError("/walkthroughs", "No walkthrough was held."))
 
 
 def outcome_not_told(contents: Contents) -> Iterator[Obstacle]:
     """What nobody looked back on teaches nobody anything."""
     if contents.outcome is None:
-        yield Obstacle(
-            FieldError("/outcome", "Nobody has said what came of it."), contents.handover.title
-        )
+        yield Obstacle(FieldError("/outcome", "Nobody has said what came of it."))
 
 
 def deal_not_won(contents: Contents) -> Iterator[Obstacle]:
     """Delivery starts with what was won."""
     if not contents.handover.is_won:
-        yield Obstacle(FieldError("/is_won", "The deal is not won yet."), contents.handover.title)
+        yield Obstacle(FieldError("/is_won", "The deal is not won yet."))
 
 
 def uncovered_needs(contents: Contents) -> Iterator[Obstacle]:
@@ -140,15 +141,13 @@ def uncovered_needs(contents: Contents) -> Iterator[Obstacle]:
     for one in contents.coverage:
         need, at = one.need, f"/competence-needs/{one.need.id}"
         named = {"competence": need.competence, "level": need.level}
-        words = f"{need.competence} ({need.level})"
         if one.state is CoverageState.gap:
             yield Obstacle(
                 FieldError(
                     at,
                     "{competence} at level {level} is not covered on its dates: {have} of {headcount}.",
                     {**named, "have": one.have, "headcount": need.headcount},
-                ),
-                words,
+                )
             )
         elif one.state is CoverageState.unknown:
             yield Obstacle(
@@ -156,15 +155,14 @@ def uncovered_needs(contents: Contents) -> Iterator[Obstacle]:
                     at,
                     "Whether {competence} at level {level} is covered on its dates is not known.",
                     named,
-                ),
-                words,
+                )
             )
 
 
 def nobody_staffed(contents: Contents) -> Iterator[Obstacle]:
     """Delivery starts with somebody to deliver."""
     if not contents.staffing:
-        yield Obstacle(FieldError("/staffing", "Nobody is staffed."), contents.handover.title)
+        yield Obstacle(FieldError("/staffing", "Nobody is staffed."))
 
 
 # In the order in which people are told.
@@ -195,34 +193,29 @@ def obstacles_to(move: Move, contents: Contents) -> list[Obstacle]:
     return [obstacle for guard in GUARDS.get(move, ()) for obstacle in guard(contents)]
 
 
-def require_clear(move: Move, origin: State, contents: Contents) -> None:
-    """Refuse with `Conflict` that names everything in the way, the first by its words, and the other moves from `origin`."""
+def require_clear(move: Move, origin: State, contents: Contents, caller: Caller) -> None:
+    """Refuse with `Conflict` that says why, names everything in the way, and the caller's other moves from `origin`."""
     obstacles = obstacles_to(move, contents)
-    if obstacles:
-        raise Conflict(
-            "This stands in the way, first of all: {words}",
-            errors=[obstacle.error for obstacle in obstacles],
-            allowed=[other for other in moves_from(origin) if other is not move],
-            words=obstacles[0].words,
-        )
+    if not obstacles:
+        return
+    first, handover = obstacles[0], contents.handover
+    # Places in the handover, none in the request.
+    errors = [replace(obstacle.error, where=None) for obstacle in obstacles]
+    allowed = [one for one in moves_from(origin) if one is not move and handover.lets(caller, one)]
+    if first.words is None:
+        raise Conflict(first.error.template, errors, allowed=allowed, **first.error.params)
+    raise Conflict(
+        "“{words}”: {reason}",
+        errors,
+        allowed=allowed,
+        words=first.words,
+        reason=Message(first.error.template, first.error.params),
+    )
 
 
 def allowed_moves(contents: Contents, caller: Caller) -> list[Move]:
     """The moves that the caller can make now: the state has them, the caller may, and nothing stands in the way."""
-    handover = contents.handover
-    return [
-        move
-        for move in moves_from(handover.state)
-        if _may(handover, move, caller) and not _is_blocked(move, contents)
-    ]
-
-
-def _may(handover: Handover, move: Move, caller: Caller) -> bool:
-    try:
-        handover.require_mover(move, caller)
-    except Forbidden:
-        return False
-    return True
+    return [move for move in contents.handover.moves_of(caller) if not _is_blocked(move, contents)]
 
 
 def _is_blocked(move: Move, contents: Contents) -> bool:

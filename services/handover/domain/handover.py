@@ -232,8 +232,20 @@ class Handover(Row, table=True):
             raise IllegalMove(
                 "The handover is {state}, not in delivery.",
                 state=self.state,
-                allowed=moves_from(self.state),
+                allowed=self.moves_of(caller),
             )
+
+    def moves_of(self, caller: Caller) -> list[Move]:
+        """The moves that exist from here and are for `caller` to make; a guard may still refuse one (guards.py)."""
+        return [move for move in moves_from(self.state) if self.lets(caller, move)]
+
+    def lets(self, caller: Caller, move: Move) -> bool:
+        """Whether the move is for `caller` to make, wherever the handover stands."""
+        try:
+            self.require_mover(move, caller)
+        except Forbidden:
+            return False
+        return True
 
     def require_mover(self, move: Move, caller: Caller) -> None:
         """Refuse with `Forbidden` whoever may not make this move."""
@@ -322,7 +334,7 @@ class Handover(Row, table=True):
         """Another lead takes its place, who has to read back what is still open (transferring.py)."""
         self._move(Move.transfer, caller)
         if lead_id == self.delivery_lead_id:
-            raise Conflict("They are the delivery lead already.", allowed=moves_from(self.state))
+            raise Conflict("They are the delivery lead already.", allowed=self.moves_of(caller))
         self.delivery_lead_id = lead_id
         self.check_sound()
 
@@ -341,20 +353,15 @@ class Handover(Row, table=True):
         self._move(Move.cancel, caller)
         self.cancelled_reason = reason
 
-    def require_move(self, move: Move) -> None:
-        """Refuse with `IllegalMove` unless `move` exists from here."""
-        origins, _ = MOVES[move]
-        if self.state not in origins:
-            raise IllegalMove(
-                "A handover that is {state} cannot {move}.",
-                state=self.state,
-                move=move,
-                allowed=moves_from(self.state),
-            )
-
     def _move(self, move: Move, caller: Caller) -> None:
         self.require_mover(move, caller)
-        self.require_move(move)
-        target = MOVES[move][1]
+        origins, target = MOVES[move]
+        if self.state not in origins:
+            raise IllegalMove(
+                "“{move}” is not possible for a handover in the state “{state}”.",
+                state=self.state,
+                move=move,
+                allowed=self.moves_of(caller),
+            )
         if target is not None:
             self.state = target

@@ -8,10 +8,11 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, Index
 from sqlmodel import Field
 
+from services.chassis.caller import Caller
 from services.chassis.errors import FieldError, Frozen, IllegalMove, Invalid
 from services.chassis.tables import refers_to, text_enum
 from services.handover.domain.base import SCHEMA, Row
-from services.handover.domain.handover import Handover, State, moves_from
+from services.handover.domain.handover import Handover, State
 from services.handover.domain.past import require_past_day
 
 # While there is something to tell, and until it was looked back on.
@@ -53,7 +54,7 @@ class Outcome(Row, table=True):
         require_past_day("/ended_on", self.ended_on, now)
 
 
-def require_tellable(handover: Handover) -> None:
+def require_tellable(handover: Handover, caller: Caller) -> None:
     """Refuse an outcome before there is one, and another one once the handover is closed."""
     if handover.state is State.closed:
         raise Frozen("A handover that is {state} is over.", state=handover.state)
@@ -61,5 +62,5 @@ def require_tellable(handover: Handover) -> None:
         raise IllegalMove(
             "An outcome is told in delivery and after it; the handover is {state}.",
             state=handover.state,
-            allowed=moves_from(handover.state),
+            allowed=handover.moves_of(caller),
         )

@@ -128,9 +128,14 @@ OUTCOME_MOVES: Mapping[PromiseOutcome, PromiseMove] = {
 }
 
 
-def promise_moves_from(state: PromiseState) -> list[PromiseMove]:
-    """The moves that exist in `state`."""
-    return [move for move, (origins, _) in MOVES.items() if state in origins]
+def promise_moves_from(state: PromiseState, *, delivering: bool = True) -> list[PromiseMove]:
+    """What the lead may do with a promise in `state` that they have taken over; until delivery begins nothing has become of it.
+
+    Everybody else is refused by state only what has ended, from which nothing leads on.
+    """
+    if state in BINDING:
+        return [*(OUTCOME_MOVES.values() if delivering else ()), PromiseMove.supersede]
+    return [*STANCE_MOVES.values(), PromiseMove.supersede] if state in LIVE else []
 
 
 class Promise(Row, table=True):
@@ -254,7 +259,7 @@ class Promise(Row, table=True):
         origins, _ = MOVES[move]
         if self.state not in origins:
             raise IllegalMove(
-                "A promise that is {state} cannot {move}.",
+                "“{move}” is not possible for a promise in the state “{state}”.",
                 state=self.state,
                 move=move,
                 allowed=promise_moves_from(self.state),

@@ -15,7 +15,7 @@ from services.chassis.database import organization_of
 from services.chassis.errors import Conflict, FieldError, Forbidden, IllegalMove, Invalid
 from services.chassis.tables import refers_to
 from services.handover.domain.base import SCHEMA, Row
-from services.handover.domain.handover import Handover, State, moves_from
+from services.handover.domain.handover import Handover, State
 
 # While delivery has it in its hands; a returned one keeps its lead, who may plan on.
 STAFFABLE = frozenset({State.in_review, State.returned, State.accepted, State.in_delivery})
@@ -87,7 +87,7 @@ def require_staffer(handover: Handover, caller: Caller) -> None:
         raise IllegalMove(
             "A handover is staffed from its claim until it has ended; it is {state}.",
             state=handover.state,
-            allowed=moves_from(handover.state),
+            allowed=handover.moves_of(caller),
         )
 
 

@@ -18,7 +18,7 @@ from services.chassis.database import organization_of
 from services.chassis.errors import FieldError, Forbidden, IllegalMove, Invalid
 from services.chassis.tables import refers_to
 from services.handover.domain.base import SCHEMA, Row
-from services.handover.domain.handover import ENDED, Handover, moves_from
+from services.handover.domain.handover import ENDED, Handover
 
 
 class CoverageWaiver(Row, table=True):
@@ -89,7 +89,7 @@ def require_waiver_giver(
         raise IllegalMove(
             "A handover that is {state} needs no waiver.",
             state=handover.state,
-            allowed=moves_from(handover.state),
+            allowed=handover.moves_of(caller),
         )
 
 

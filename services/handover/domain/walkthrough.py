@@ -150,7 +150,7 @@ class Walkthrough(Row, table=True):
         """Refuse with `IllegalMove` unless `move` exists from here."""
         if self.state not in MOVES[move]:
             raise IllegalMove(
-                "A walkthrough that is {state} cannot {move}.",
+                "“{move}” is not possible for a walkthrough in the state “{state}”.",
                 state=self.state,
                 move=move,
                 allowed=[other for other, origins in MOVES.items() if self.state in origins],

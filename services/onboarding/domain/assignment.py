@@ -284,7 +284,7 @@ class Assignment(Row, table=True):
         origins, _ = MOVES[move]
         if self.state not in origins:
             raise IllegalMove(
-                "An assignment that is {state} cannot {move}.",
+                "“{move}” is not possible for an assignment in the state “{state}”.",
                 state=self.state,
                 move=move,
                 allowed=moves_from(self.state),

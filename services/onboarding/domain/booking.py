@@ -153,7 +153,7 @@ class Booking(Row, table=True):
         """Refuse with `IllegalMove` unless `move` exists from here."""
         if self.state not in MOVES[move][0]:
             raise IllegalMove(
-                "A booking that is {state} cannot {move}.",
+                "“{move}” is not possible for a booking in the state “{state}”.",
                 state=self.state,
                 move=move,
                 allowed=moves_from(self.state),

@@ -130,7 +130,7 @@ class Override(Row, table=True):
         """Refuse with `IllegalMove` unless `move` exists from here."""
         if self.state not in MOVES[move][0]:
             raise IllegalMove(
-                "An override that is {state} cannot {move}.",
+                "“{move}” is not possible for an override in the state “{state}”.",
                 state=self.state,
                 move=move,
                 allowed=moves_from(self.state),

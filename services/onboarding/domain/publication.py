@@ -66,7 +66,7 @@ class Published(Row):
         origins, _ = MOVES[move]
         if self.state not in origins:
             raise IllegalMove(
-                "What is {state} cannot {move}.",
+                "“{move}” is not possible in the state “{state}”.",
                 state=self.state,
                 move=move,
                 allowed=moves_from(self.state),

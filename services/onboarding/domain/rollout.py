@@ -190,7 +190,7 @@ class Rollout(Row, table=True):
         origins, _ = MOVES[move]
         if self.state not in origins:
             raise IllegalMove(
-                "A rollout that is {state} cannot {move}.",
+                "“{move}” is not possible for a rollout in the state “{state}”.",
                 state=self.state,
                 move=move,
                 allowed=moves_from(self.state),

@@ -59,10 +59,20 @@ async def test_a_seller_fills_the_missing_list_and_the_lead_takes_every_promise_
     made(await read_back(firm.lead, first))
     too_early = await firm.lead.post(f"{path}/acceptance")
     assert too_early.status_code == 409
-    assert "Nobody has to type a price." in too_early.json()["detail"]
-    assert [error["pointer"] for error in too_early.json()["errors"]] == [
-        f"/promises/{second['id']}"
+    assert too_early.json()["detail"] == (
+        "“Nobody has to type a price.”: The delivery lead has not read it back."
+    )
+    assert too_early.json()["errors"] == [
+        {
+            "pointer": f"/promises/{second['id']}",
+            "detail": "The delivery lead has not read it back.",
+        }
     ]
+    in_danish = await firm.lead.request(
+        "POST", f"{path}/acceptance", headers={"Accept-Language": "da"}
+    )
+    assert in_danish.json()["detail"].startswith("»Nobody has to type a price.«: ")
+    assert in_danish.json()["detail"].endswith(in_danish.json()["errors"][0]["detail"])
 
     made(await read_back(firm.lead, second, "conditional", condition="The tills have scanners."))
     assert (await firm.seller.post(f"{path}/acceptance")).status_code == 403
@@ -109,13 +119,30 @@ async def test_a_seller_who_also_delivers_cannot_take_over_what_they_sold(firm: 
         ("completion", None),
     ],
 )
-async def test_a_move_that_a_draft_does_not_have_is_refused_with_those_it_has(
+async def test_a_move_that_a_draft_does_not_have_is_refused_with_those_of_the_caller(
     firm: Firm, noun: str, body: Any
 ):
-    handover = await draft(firm, delivery_lead_id=str(firm.lead.id))
-    refused = await firm.lead.post(f"/v1/handovers/{handover['id']}/{noun}", body)
-    assert refused.status_code == 409
-    assert refused.json()["allowed"] == ["cancel", "submit"]
+    both = await firm.hire("Bo Begge", Role.delivery, Role.manager)
+    for lead, allowed in ((firm.lead, []), (both, ["cancel"])):
+        handover = await draft(firm, delivery_lead_id=str(lead.id))
+        refused = await lead.post(f"/v1/handovers/{handover['id']}/{noun}", body)
+        assert refused.status_code == 409
+        assert refused.json()["allowed"] == allowed
+
+
+async def test_a_refused_move_is_told_in_words_and_with_what_the_caller_can_do_instead(firm: Firm):
+    handover = await in_review(firm)
+    path = f"/v1/handovers/{handover['id']}"
+    for person, noun, detail, allowed in (
+        (firm.seller, "submission", "“submit” is not possible for a handover", ["cancel"]),
+        (firm.lead, "start", "“start” is not possible for a handover", ["accept", "return"]),
+        (firm.manager, "closure", "“close” is not possible for a handover", ["cancel", "transfer"]),
+    ):
+        refused = await person.post(f"{path}/{noun}")
+        assert refused.status_code == 409
+        assert refused.json()["detail"] == f"{detail} in the state “in_review”."
+        assert refused.json()["allowed"] == allowed
+        assert "errors" not in refused.json()
 
 
 async def test_only_the_seller_submits(firm: Firm):
@@ -232,7 +259,11 @@ async def test_what_is_not_won_is_not_started(firm: Firm):
     path = f"/v1/handovers/{handover['id']}"
     refused = await firm.lead.post(f"{path}/start")
     assert refused.status_code == 409
-    assert refused.json()["allowed"] == ["cancel", "transfer"]
+    assert refused.json()["detail"] == "The deal is not won yet."
+    assert refused.json()["errors"] == [
+        {"pointer": "/is_won", "detail": "The deal is not won yet."}
+    ]
+    assert refused.json()["allowed"] == []
     assert "start" not in (await readiness(firm.lead, handover))["allowed"]
     made(await firm.seller.patch(path, {"is_won": True}), 200)
     await move(firm.lead, handover, "start")

@@ -92,7 +92,7 @@ async def test_it_is_for_the_lead_and_managers(firm: Firm, stranger: Person):
 async def test_there_is_none_before_delivery(firm: Firm):
     refused = await firm.lead.post(path_of(await in_review(firm)), TOLD)
     assert refused.status_code == 409
-    assert refused.json()["allowed"] == ["accept", "cancel", "return", "transfer"]
+    assert refused.json()["allowed"] == ["accept", "return"]
 
 
 async def test_of_many_who_tell_at_once_one_is_heard(firm: Firm):

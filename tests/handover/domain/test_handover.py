@@ -15,7 +15,6 @@ from services.handover.domain.handover import (
     Handover,
     Move,
     State,
-    moves_from,
 )
 
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
@@ -93,7 +92,7 @@ def test_a_move_exists_where_the_table_says_and_nowhere_else(state: State, move:
     else:
         with pytest.raises(IllegalMove) as refused:
             make(handover, move, MOVER[move])
-        assert refused.value.allowed == sorted(moves_from(state))
+        assert refused.value.allowed == sorted(handover.moves_of(MOVER[move]))
         assert handover.state is state
 
 
@@ -108,6 +107,28 @@ def test_a_move_is_for_whom_it_is_for(move: Move):
         else:
             with pytest.raises(Forbidden):
                 make(handover, move, caller)
+
+
+@pytest.mark.parametrize(
+    ("state", "seller", "lead", "manager"),
+    [
+        (State.draft, ["submit", "cancel"], [], ["cancel"]),
+        (State.submitted, ["cancel"], ["claim"], ["transfer", "cancel"]),
+        (State.in_review, ["cancel"], ["return", "accept"], ["transfer", "cancel"]),
+        (State.accepted, ["cancel"], ["start"], ["transfer", "cancel"]),
+        (State.in_delivery, [], ["complete"], ["transfer"]),
+        (State.completed, [], [], ["close"]),
+        (State.closed, [], [], []),
+    ],
+)
+def test_everybody_has_their_own_moves(
+    state: State, seller: list[str], lead: list[str], manager: list[str]
+):
+    handover = a_handover(state)
+    assert handover.moves_of(SELLER) == seller
+    assert handover.moves_of(LEAD) == lead
+    assert handover.moves_of(MANAGER) == manager
+    assert handover.moves_of(OTHER_LEAD) == handover.moves_of(CLERK) == []
 
 
 def test_a_return_names_a_gap():

@@ -4,21 +4,24 @@ from datetime import UTC, date, datetime
 
 import pytest
 
+from services.chassis.caller import Caller, Role
 from services.chassis.errors import Frozen, IllegalMove, Invalid
+from services.chassis.tables import new_id
 from services.handover.domain.handover import Handover, State
 from services.handover.domain.outcome import Outcome, require_tellable
 
 NOW = datetime(2026, 11, 22, 23, tzinfo=UTC)
+MANAGER = Caller(new_id(), new_id(), "Mona", frozenset({Role.manager}))
 
 
 @pytest.mark.parametrize("state", list(State))
 def test_it_is_told_in_delivery_and_after_it(state: State):
     handover = Handover(state=state)
     if state in (State.in_delivery, State.completed):
-        require_tellable(handover)
+        require_tellable(handover, MANAGER)
     else:
         with pytest.raises(Frozen if state is State.closed else IllegalMove):
-            require_tellable(handover)
+            require_tellable(handover, MANAGER)
 
 
 @pytest.mark.parametrize(

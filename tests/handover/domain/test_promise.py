@@ -72,7 +72,7 @@ def test_the_lead_may_change_their_mind_while_it_is_live(stance: Stance):
 def test_only_what_was_taken_on_is_kept_broken_or_released(
     state: PromiseState, outcome: PromiseOutcome
 ):
-    with pytest.raises(IllegalMove, match=f"{state} cannot"):
+    with pytest.raises(IllegalMove, match=f"a promise in the state “{state}”"):
         a_promise(state).end(outcome, NOW, evidence=[new_id()])
 
 
@@ -110,4 +110,12 @@ def test_a_condition_comes_with_the_conditional_stance_alone(
 def test_a_refused_move_names_the_moves_that_there_are():
     with pytest.raises(IllegalMove) as refused:
         a_promise(S.offered).require_move(PromiseMove.keep)
-    assert refused.value.allowed == sorted(promise_moves_from(S.offered))
+    assert refused.value.allowed == ["accept", "accept_conditionally", "decline", "supersede"]
+
+
+@pytest.mark.parametrize("state", list(S))
+@pytest.mark.parametrize("delivering", [True, False])
+def test_the_lead_is_told_of_moves_that_there_are(state: PromiseState, delivering: bool):
+    for move in promise_moves_from(state, delivering=delivering):
+        assert state in MOVES[move][0]
+        assert delivering or move not in OUTCOME_MOVES.values()
