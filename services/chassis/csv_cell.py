@@ -8,6 +8,7 @@ from datetime import date
 from enum import StrEnum
 
 from services.chassis.csv_table import Cell
+from services.chassis.invisible import shows, turns
 
 TITLE_CHARACTERS = (3, 200)
 NAME_CHARACTERS = 200
@@ -55,7 +56,7 @@ class Refused(Exception):
 
 def title_in(cell: Cell) -> str:
     """A title on one line, which must be there."""
-    title = " ".join(_filled_in(cell).split())
+    title = _one_line(cell, _filled_in(cell))
     least, most = TITLE_CHARACTERS
     if not least <= len(title) <= most:
         raise Refused(
@@ -76,12 +77,18 @@ def name_in(cell: Cell) -> str:
 
 def line_in(cell: Cell) -> str | None:
     """A text on one line, as an id or a stage."""
-    return _within(cell, " ".join(cell.text.split()), NAME_CHARACTERS) or None
+    return _within(cell, _one_line(cell, cell.text), NAME_CHARACTERS) or None
 
 
 def text_in(cell: Cell) -> str | None:
     """A text of any lines."""
     return _within(cell, cell.text, TEXT_CHARACTERS) or None
+
+
+def _one_line(cell: Cell, text: str) -> str:
+    if turns(text):
+        raise Refused(cell, "{name} holds characters that turn the direction of the text")
+    return " ".join(text.split())
 
 
 def _within(cell: Cell, text: str, limit: int) -> str:
@@ -91,7 +98,7 @@ def _within(cell: Cell, text: str, limit: int) -> str:
 
 
 def _filled_in(cell: Cell) -> str:
-    if not cell.text:
+    if not shows(cell.text):
         raise Refused(cell, "{name} is empty")
     return cell.text
 

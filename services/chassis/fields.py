@@ -1,4 +1,4 @@
-"""Field types of requests: text without control characters, money, moments with their offset."""
+"""Field types of requests: text without control characters that says something, money, moments with their offset."""
 
 import re
 from datetime import UTC, date, datetime
@@ -20,21 +20,43 @@ from pydantic import (
 
 from services.chassis.currency import DECIMALS, in_smallest_unit, is_currency
 from services.chassis.errors import Unfit
+from services.chassis.invisible import shows
 
 # NUL cannot be stored, and other control characters (but tab and line breaks) are never meant.
-_PRINTABLE = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
-_ONE_LINE = r"^[^\x00-\x1f\x7f]*$"
+PRINTABLE = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
+# Nor, on one line, what separates lines (U+0085, U+2028, U+2029) or turns the direction of the text (TURNING).
+ONE_LINE = (
+    r"^[^\x00-\x1f\x7f\u0085\u2028\u2029"
+    r"\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069]*$"
+)
+
+
+def _seen(least: int) -> AfterValidator:
+    def check(text: str) -> str:
+        if not shows(text, least):
+            raise Unfit(
+                "It must have characters that can be seen, at least {min_length}.", min_length=least
+            )
+        return text
+
+    return AfterValidator(check)
+
 
 Name = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=_ONE_LINE)
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=ONE_LINE),
+    _seen(1),
 ]
 Title = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=3, max_length=200, pattern=_ONE_LINE)
+    str,
+    StringConstraints(strip_whitespace=True, min_length=3, max_length=200, pattern=ONE_LINE),
+    _seen(3),
 ]
-Line = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500, pattern=_ONE_LINE)]
+Line = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500, pattern=ONE_LINE)]
 Prose = Annotated[
     str,
-    StringConstraints(strip_whitespace=True, min_length=1, max_length=10_000, pattern=_PRINTABLE),
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=10_000, pattern=PRINTABLE),
+    _seen(1),
 ]
 # In any language, and the same whatever its case.
 Tag = Annotated[str, StringConstraints(to_lower=True, pattern=r"^\w[\w-]{0,39}$")]

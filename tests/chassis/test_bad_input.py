@@ -60,6 +60,24 @@ async def test_an_unknown_field_is_refused_by_pointer(firm: Firm) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "detail"),
+    [
+        ("\u200b\u2060", "It must have characters that can be seen, at least 1."),
+        (
+            "Drift\u202eolso",
+            (
+                "It must be on one line, without control characters and without those that turn "
+                "its direction."
+            ),
+        ),
+    ],
+)
+async def test_a_name_that_nobody_can_read_is_refused(firm: Firm, name: str, detail: str) -> None:
+    body = assert_problem(await firm.admin.post("/v1/teams", {"name": name}), 422)
+    assert body["errors"] == [{"in": "body", "pointer": "/name", "detail": detail}]
+
+
+@pytest.mark.parametrize(
     ("content", "status"),
     [
         (b"", 422),

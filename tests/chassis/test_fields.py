@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from services.chassis.fields import Day, Moment, Money
+from services.chassis.fields import ONE_LINE, Day, Line, Moment, Money, Name, Prose, Title
+from services.chassis.invisible import TURNING
 
 
 def takes(kind: Any, value: Any) -> bool:
@@ -79,3 +80,29 @@ def test_a_year_that_nobody_means_is_refused(year: str) -> None:
 def test_an_amount_is_text_with_the_decimals_of_its_currency(amount: Any) -> None:
     assert takes(Money, {"amount": "1250.00", "currency": "NOK"})
     assert not takes(Money, {"amount": amount, "currency": "NOK"})
+
+
+@pytest.mark.parametrize(
+    "char",
+    ["\u200b", "\u2060", "\u3164", "\u115f", "\u1160", "\uffa0", "\u2800", "\u00a0", "\ufeff"],
+)
+def test_what_nobody_sees_is_no_text(char: str) -> None:
+    for kind in (Name, Title, Prose):
+        assert not takes(kind, char * 5)
+        assert not takes(kind, f"{char} {char} {char}")
+        assert takes(kind, f"{char}Tills{char}")
+    assert not takes(Title, f"T{char}{char}")
+    assert takes(Title, "A B")
+
+
+@pytest.mark.parametrize("char", [*TURNING, "\u0085", "\u2028", "\u2029"])
+def test_a_line_neither_ends_nor_turns_around(char: str) -> None:
+    assert f"\\u{ord(char):04x}" in ONE_LINE
+    for kind in (Name, Title, Line):
+        assert not takes(kind, f"Tills{char}Oslo")
+    assert takes(Prose, f"Tills{char}Oslo")
+
+
+def test_a_name_may_join_letters_and_emoji() -> None:
+    assert takes(Name, "\u0646\u0627\u0645\u0647\u200c\u0647\u0627")
+    assert takes(Name, "\U0001f469\u200d\U0001f680")

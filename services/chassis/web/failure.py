@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from services.chassis import errors, problems
 from services.chassis.database import UNFIT, driver_error, is_gone
 from services.chassis.errors import DomainError, FieldError, Invalid, Unfit
+from services.chassis.fields import ONE_LINE, PRINTABLE
 from services.chassis.telemetry import ERRORS
 from services.chassis.web.request import language_of
 
@@ -73,6 +74,11 @@ _WORDS = {
     "dict_type": "It must be a JSON object.",
 }
 
+# For the patterns that stand for a rule that people know.
+_WORDS_OF_PATTERN = {
+    PRINTABLE: "It must not hold control characters.",
+    ONE_LINE: "It must be on one line, without control characters and without those that turn its direction.",
+}
 
 _MEMBER = re.compile(r"<\w+\.\w+: ('[^']*')>")
 _AFTER_AN_ID = re.compile(r"(?<=_id)_")
@@ -113,6 +119,8 @@ def _field_error(error: Mapping[str, Any], pointer: str, where: str) -> FieldErr
         return FieldError(pointer, "Send it as Content-Type: application/json.", where=where)
     if isinstance(said, Unfit):
         return FieldError(pointer, said.template, said.params, where=where)
+    if context.get("pattern") in _WORDS_OF_PATTERN:
+        return FieldError(pointer, _WORDS_OF_PATTERN[context["pattern"]], where=where)
     if error["type"] in _WORDS:
         # Its lists are English: 'a', 'b' or 'c'.
         params = {

@@ -14,6 +14,7 @@ from services.chassis.csv_table import Cell, CsvTable
 from services.chassis.email_address import email_address
 from services.chassis.errors import FieldError
 from services.chassis.file_problem import FileError, file_problem
+from services.chassis.invisible import shows, turns
 
 T = TypeVar("T")
 NAME_CHARACTERS = 200
@@ -230,6 +231,10 @@ class _PersonCells:
         if field not in self._columns:
             return None
         cell = self._cell(field)
+        if turns(cell.text):
+            self._problems.append(
+                cell.problem("{name} holds characters that turn the direction of the text")
+            )
         text = " ".join(cell.text.split())
         if len(text) > NAME_CHARACTERS:
             self._problems.append(
@@ -251,7 +256,7 @@ class _PersonCells:
         parts = ("given_name", "middle_name", "family_name")
         name = self._text("name") or " ".join(filter(None, map(self._text, parts)))
         cell = self._cell("name" if "name" in self._columns else "given_name")
-        if not name:
+        if not shows(name):
             self._problems.append(cell.problem("The person has no name"))
         if len(name) > NAME_CHARACTERS:
             self._problems.append(

@@ -15,7 +15,7 @@ from services.chassis.caller import Caller
 from services.chassis.database import load, reader_of
 from services.chassis.errors import Conflict, FieldError, Invalid, Unfit
 from services.chassis.events import changes, record
-from services.chassis.fields import Body, Moment, Name, Prose
+from services.chassis.fields import ONE_LINE, Body, Moment, Name, Prose
 from services.chassis.pages import PageQuery
 from services.chassis.reads import Read
 from services.chassis.web import (
@@ -70,9 +70,7 @@ Quantity = Annotated[
 ]
 Unit = Annotated[
     str,
-    StringConstraints(
-        strip_whitespace=True, min_length=1, max_length=80, pattern=r"^[^\x00-\x1f\x7f]*$"
-    ),
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=80, pattern=ONE_LINE),
 ]
 People = Annotated[StrictInt, Field(ge=0, le=2_000_000_000)]
 

@@ -20,15 +20,14 @@ from sqlmodel import Field
 from services.chassis.caller import Caller, Role
 from services.chassis.database import organization_of
 from services.chassis.errors import Conflict, FieldError, Forbidden, IllegalMove, Invalid
+from services.chassis.fields import ONE_LINE
 from services.chassis.tables import empty_list, refers_to, text_enum
 from services.handover.domain.base import SCHEMA, Row
 from services.handover.domain.handover import Handover
 
 Topic = Annotated[
     str,
-    StringConstraints(
-        strip_whitespace=True, min_length=1, max_length=80, pattern=r"^[^\x00-\x1f\x7f]*$"
-    ),
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=80, pattern=ONE_LINE),
 ]
 
 
@@ -135,7 +134,7 @@ class Question(Row, table=True):
         origins, _ = MOVES[move]
         if self.state not in origins:
             raise IllegalMove(
-                "A question that is {state} cannot {move}.",
+                "“{move}” is not possible for a question in the state “{state}”.",
                 state=self.state,
                 move=move,
                 allowed=question_moves_from(self.state),

@@ -116,6 +116,18 @@ def test_a_missing_part_of_a_name_leaves_the_others():
     assert [problem.detail for problem in third.problems] == ["The person has no name"]
 
 
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("\u200b\u2060", "The person has no name"),
+        ("Kari\u202eiraK", "name holds characters that turn the direction of the text"),
+    ],
+)
+def test_a_name_is_one_that_can_be_read(name, message):
+    (row,) = rows_of(f"name,email\n{name},a@x.test\n")
+    assert [problem.detail for problem in row.problems] == [message]
+
+
 def test_a_file_of_namesakes_is_not_a_file_of_duplicates():
     content = "personal,family,email\nPx,Fx,a@x.test\nPx,Fx,b@x.test\n"
     assert [row.duplicate_of for row in rows_of(content)] == [None, None]

@@ -210,6 +210,8 @@ def test_what_is_no_date_is_a_problem(text, message):
     ("title", "message"),
     [
         ("", "Name is empty"),
+        ("\u200b\u200b\u200b", "Name is empty"),
+        ("Till\u202esold", "Name holds characters that turn the direction of the text"),
         ("AB", "Name has 2 characters; a title has 3 to 200"),
         ("x" * 201, "Name has 201 characters; a title has 3 to 200"),
     ],
