@@ -20,6 +20,7 @@ from babel.numbers import format_currency, format_decimal, format_percent
 from services.chassis.database import Reader
 from services.chassis.errors import NotFound
 from services.chassis.language import Language, translate
+from services.handover.domain.correcting import corrections_in_handover
 
 # Of each kind of entry; what is left out is counted.
 _MOST = 1000
@@ -283,13 +284,12 @@ SELECT json_build_object(
     ) x),
   'log', (
     SELECT json_agg(x) FROM (
-      SELECT l.at, l.kind, l.text, a.name AS author, count(*) OVER () AS total
+      SELECT l.at, coalesce(stand_in.kind, l.kind::text) AS kind, l.text, a.name AS author, count(*) OVER () AS total
       FROM log_entry l
+      LEFT JOIN unnest($6::uuid[], $7::text[]) AS stand_in (id, kind) ON stand_in.id = l.id
       LEFT JOIN person a ON a.organization_id = l.organization_id AND a.id = l.author_id
-      WHERE l.organization_id = $1 AND l.handover_id = $2 AND l.kind IN ('decision', 'change')
-        AND NOT EXISTS (
-          SELECT 1 FROM log_entry later WHERE later.organization_id = $1 AND later.corrects = l.id
-        )
+      WHERE l.organization_id = $1 AND l.handover_id = $2 AND l.id <> ALL ($5::uuid[])
+        AND (l.kind IN ('decision', 'change') OR stand_in.id IS NOT NULL)
       ORDER BY l.at DESC, l.id DESC LIMIT $4
     ) x),
   'walkthroughs', (
@@ -329,8 +329,16 @@ WHERE h.organization_id = $1 AND h.id = $2
 
 async def read_brief(reader: Reader, handover_id: UUID) -> Mapping[str, Any]:
     """What the brief of a handover tells of; raises `NotFound`."""
+    corrections = await corrections_in_handover(reader, handover_id, _LABELS["log"])
     told = await reader.connection.fetchval(
-        _BRIEF, reader.organization_id, handover_id, _MOST, _MOST_LOGGED
+        _BRIEF,
+        reader.organization_id,
+        handover_id,
+        _MOST,
+        _MOST_LOGGED,
+        list(corrections.overruled),
+        list(corrections.stand_ins),
+        list(corrections.stand_ins.values()),
     )
     if told is None:
         raise NotFound("There is no such {thing}.", thing="handover")

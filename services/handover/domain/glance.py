@@ -8,9 +8,11 @@ from sqlalchemy import text
 from services.chassis.database import Reader, Viewer
 from services.chassis.errors import NotFound
 from services.chassis.statement import Statement
+from services.handover.domain.correcting import corrections_with_customer
 
 # More than these nobody reads while somebody stands there; the totals say what was left out.
 MOST = 10
+_TALK = frozenset({"meeting", "call", "email"})
 
 # What may not be shared is not looked at: it is read at its handover.
 _GLANCE = """
@@ -40,14 +42,15 @@ WITH of_customer AS MATERIALIZED (
    FROM of_customer CROSS JOIN LATERAL (
      SELECT e.id, e.handover_id, e.at, CAST(e.kind AS text) AS kind, e.text FROM log_entry e
      WHERE e.organization_id = CAST(:organization_id AS uuid) AND e.handover_id = of_customer.id
-       AND e.kind IN ('meeting', 'call', 'email')
-       AND NOT EXISTS (
-         SELECT 1 FROM log_entry later
-         WHERE later.organization_id = e.organization_id AND later.corrects = e.id
-       )
+       AND e.kind IN ('meeting', 'call', 'email') AND e.id <> ALL (CAST(:overruled AS uuid[]))
      ORDER BY e.at DESC, e.id DESC LIMIT CAST(:most AS bigint)
    ) AS l
    ORDER BY l.at DESC, l.id DESC LIMIT CAST(:most AS bigint))
+  UNION ALL
+  (SELECT 'log', e.id, e.handover_id, e.at, stand_in.kind, e.text, NULL
+   FROM unnest(CAST(:stand_ins AS uuid[]), CAST(:stand_in_kinds AS text[])) AS stand_in (id, kind)
+   JOIN log_entry e ON e.organization_id = CAST(:organization_id AS uuid) AND e.id = stand_in.id
+   ORDER BY e.at DESC, e.id DESC LIMIT CAST(:most AS bigint))
   UNION ALL
   (SELECT 'voice', v.id, v.handover_id, v.said_at, CAST(v.channel AS text), v.quote, v.said_by
    FROM of_customer JOIN customer_voice v ON v.organization_id = CAST(:organization_id AS uuid)
@@ -89,11 +92,15 @@ _STATEMENT = Statement(text(_GLANCE))
 
 async def glance_at(reader: Reader | Viewer, customer_id: UUID, today: date) -> str:
     """What to know of a customer who just walked in, as JSON; raises `NotFound`."""
+    corrections = await corrections_with_customer(reader, customer_id, _TALK)
     values = {
         "organization_id": reader.organization_id,
         "customer_id": customer_id,
         "today": today,
         "most": MOST,
+        "overruled": list(corrections.overruled),
+        "stand_ins": list(corrections.stand_ins),
+        "stand_in_kinds": list(corrections.stand_ins.values()),
     }
     row = await reader.fetchrow(_STATEMENT, values)
     if row is None:

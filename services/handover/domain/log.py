@@ -3,7 +3,6 @@
 A correction is a new entry that names the one it corrects. The database lets the service insert and read, nothing else.
 """
 
-from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
@@ -18,6 +17,7 @@ from services.chassis.caller import Caller, Role
 from services.chassis.errors import Forbidden
 from services.chassis.tables import refers_to, text_enum
 from services.handover.domain.base import SCHEMA, Row
+from services.handover.domain.correcting import overruled
 from services.handover.domain.handover import Handover
 
 
@@ -51,6 +51,13 @@ class LogEntry(Row, table=True):
         Index("ix_log_entry_handover", "organization_id", "handover_id", "id"),
         Index("ix_log_entry_handover_at", "organization_id", "handover_id", "at", "id"),
         Index("ix_log_entry_corrects", "organization_id", "corrects"),
+        # Few: what corrections make of a log is read before it is shown.
+        Index(
+            "ix_log_entry_correction",
+            "organization_id",
+            "handover_id",
+            postgresql_where="corrects IS NOT NULL",
+        ),
         # Talking with the customer, by when: what the value feed counts.
         Index(
             "ix_log_entry_talk",
@@ -90,17 +97,5 @@ def require_corrector(entry: LogEntry, handover: Handover, caller: Caller) -> No
 def unresolved_changes(entries: Iterable[LogEntry]) -> list[LogEntry]:
     """The entries that tell of a change and that no later entry corrects which still stands itself."""
     known = list(entries)
-    by_id = {entry.id: entry for entry in known}
-    waiting = Counter(entry.corrects for entry in known)
-    corrected: set[UUID] = set()
-    decided = [entry for entry in known if not waiting[entry.id]]
-    # Grows on the way: whether an entry stands is known once it is of all that correct it.
-    for entry in decided:
-        if entry.corrects is None:
-            continue
-        if entry.id not in corrected:
-            corrected.add(entry.corrects)
-        waiting[entry.corrects] -= 1
-        if not waiting[entry.corrects] and entry.corrects in by_id:
-            decided.append(by_id[entry.corrects])
-    return [entry for entry in known if entry.kind is LogKind.change and entry.id not in corrected]
+    gone = overruled({entry.id: entry.corrects for entry in known if entry.corrects is not None})
+    return [entry for entry in known if entry.kind is LogKind.change and entry.id not in gone]

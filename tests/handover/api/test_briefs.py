@@ -88,6 +88,24 @@ async def test_whoever_starts_reads_it_all_in_one_place(firm: Firm):
     assert "Coffee" not in shown.text
 
 
+async def test_of_the_log_it_tells_what_still_holds_and_the_last_word_on_it(firm: Firm):
+    handover = await draft(firm)
+    said = ["They pay by card.", "No, by invoice.", "Not by invoice.", "By phone instead."]
+    corrects = None
+    for place, told in enumerate(([True], [False, True], [True, False, True], [False, True] * 2)):
+        entry = await logged(
+            firm.seller,
+            handover,
+            kind="note" if place else "decision",
+            text=said[place],
+            corrects=corrects,
+        )
+        corrects = entry["id"]
+        shown = (await brief(firm.learner, handover, "text/markdown")).text
+        assert [text in shown for text in said[: place + 1]] == told
+        assert shown.count("· Decision") == sum(told)
+
+
 async def test_the_headings_are_in_the_readers_language(firm: Firm):
     handover = await complete_draft(firm)
     for language, promises, day in (

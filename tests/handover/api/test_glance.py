@@ -118,6 +118,25 @@ async def test_what_they_last_told_us_is_told_but_not_what_stays_at_its_handover
     ]
     assert [one["how"] for one in seen["last_told"]] == ["visit", "call", "meeting"]
     assert "awful" not in str(seen)
+
+
+async def test_a_correction_that_was_corrected_hides_nothing_and_the_last_one_is_told(
+    firm: Firm,
+) -> None:
+    handover = await draft(firm)
+    first = await logged(firm.seller, handover, kind="call", at="2026-11-03T10:00:00+01:00")
+    denied = await logged(firm.seller, handover, kind="note", corrects=first["id"])
+    seen = await glance(firm.learner, handover["customer_id"])
+    assert [(one["id"], one["how"]) for one in seen["last_told"]] == [(denied["id"], "call")]
+    last = await logged(
+        firm.seller, handover, kind="note", corrects=denied["id"], at="2026-11-05T10:00:00+01:00"
+    )
+    await logged(firm.seller, handover, kind="note", text="Parking is hard.")
+    seen = await glance(firm.learner, handover["customer_id"])
+    assert [(one["id"], one["how"]) for one in seen["last_told"]] == [
+        (last["id"], "call"),
+        (first["id"], "call"),
+    ]
     assert "Ottilie" not in str(seen)
 
 
