@@ -23,7 +23,7 @@ class RatioSpread(BaseModel):
     p90: float = Field(examples=[2.3])
 
 
-class Figures(BaseModel):
+class CalibrationFigures(BaseModel):
     """How estimates turned out; null without any. O, M, P: the three points; A: actual; E: expected hours, (O + 4M + P) / 6."""
 
     count: int = Field(description="Estimates with actual hours above 0.", examples=[64])
@@ -49,19 +49,19 @@ class Figures(BaseModel):
     )
 
 
-class BasisFigures(Figures):
+class BasisFigures(CalibrationFigures):
     """How estimates on one basis turned out."""
 
     basis: Basis
 
 
-class KindFigures(Figures):
+class KindFigures(CalibrationFigures):
     """How estimates of one kind of item turned out."""
 
     kind: str = Field(examples=["integration"])
 
 
-class EstimatorFigures(Figures):
+class EstimatorFigures(CalibrationFigures):
     """How one person's estimates turned out, for them and their manager alone."""
 
     estimated_by: UUID
@@ -70,7 +70,7 @@ class EstimatorFigures(Figures):
 class Calibration(BaseModel):
     """How estimates turned out: altogether, and by what. At most 200 groups each, those with most estimates first."""
 
-    overall: Figures
+    overall: CalibrationFigures
     by_basis: list[BasisFigures]
     by_kind: list[KindFigures]
     by_estimator: list[EstimatorFigures] = Field(

@@ -32,7 +32,7 @@ from services.chassis.web import (
     listed,
 )
 from services.handover import events
-from services.handover.api.calibration import Figures
+from services.handover.api.calibration import CalibrationFigures
 from services.handover.api.handovers import HANDOVERS
 from services.handover.domain.base import directory
 from services.handover.domain.calibration import figures_alike
@@ -106,7 +106,7 @@ class EstimateOut(BaseModel):
 class CalibratedEstimate(EstimateOut):
     """An estimate, and beside it how others on the same basis and of the same kind of item turned out."""
 
-    calibration: Figures
+    calibration: CalibrationFigures
 
 
 class EstimateTotals(BaseModel):

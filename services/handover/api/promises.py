@@ -152,7 +152,7 @@ class PromiseQuery(PromiseFilter, PageQuery):
     pass
 
 
-class Outcome(Body):
+class NewPromiseOutcome(Body):
     """What became of a promise."""
 
     state: PromiseOutcome
@@ -336,7 +336,7 @@ async def get_promise(promise_id: UUID, reader: ViewerDep) -> Response:
     "/promises/{promise_id}/outcome", response_model=PromiseOut, summary="Say what became of it"
 )
 async def create_promise_outcome(
-    promise_id: UUID, body: Outcome, caller: CallerDep, now: NowDep, session: SessionDep
+    promise_id: UUID, body: NewPromiseOutcome, caller: CallerDep, now: NowDep, session: SessionDep
 ) -> Response:
     """The lead, while the handover is in delivery: kept, broken, or released by the customer.
 

@@ -175,7 +175,7 @@ _DAYS: Any = {"from": (date, ...), "to": (date, ...)}
 Days: Any = create_model("Days", **_DAYS)
 
 
-class Figures(Days):
+class PeriodFigures(Days):
     """What a period brought, its days as they are in the answer's time zone."""
 
     customers: CustomersFigure
@@ -190,10 +190,10 @@ class Figures(Days):
 class FiguresOfPeriods(BaseModel):
     """The period that was asked for, and the ones that people ask for anyway."""
 
-    period: Figures
-    yesterday: Figures
-    last_weekend: Figures = Field(description="The last Saturday and Sunday that are over.")
-    this_month: Figures = Field(description="From the first until today.")
+    period: PeriodFigures
+    yesterday: PeriodFigures
+    last_weekend: PeriodFigures = Field(description="The last Saturday and Sunday that are over.")
+    this_month: PeriodFigures = Field(description="From the first until today.")
 
 
 @dataclass(frozen=True, slots=True)
