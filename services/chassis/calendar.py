@@ -3,16 +3,20 @@
 A calendar knows an appointment by its uid, which therefore never changes, and believes the highest sequence.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from typing import Annotated, Protocol
 from unicodedata import category
+from uuid import UUID
 from zoneinfo import ZoneInfo, available_timezones
 
 from icalendar import Calendar, Event, vCalAddress, vUri
+from pydantic import AfterValidator, Field
 
 from services.chassis.errors import Unfit
+from services.chassis.fields import Line
 
 MEDIA_TYPE = "text/calendar"
 
@@ -30,6 +34,20 @@ class Guest:
 
     name: str
     email: str
+
+
+class Planned(Protocol):
+    """What is planned and stands in calendars: a row, whose id they know it by."""
+
+    id: UUID
+    sequence: int
+    created_at: datetime
+    updated_at: datetime
+    starts_at: datetime
+    ends_at: datetime
+    tz: str | None
+    place: str | None
+    link: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +68,33 @@ class Appointment:
     guests: Sequence[Guest] = ()
     is_cancelled: bool = False
 
+    @classmethod
+    def of(
+        cls,
+        planned: Planned,
+        summary: str,
+        organizer: Guest | None,
+        guests: Iterable[Guest],
+        *,
+        is_cancelled: bool,
+    ) -> "Appointment":
+        """What is planned, under the words that calendars show and with the people who come."""
+        return cls(
+            uid=str(planned.id),
+            sequence=planned.sequence,
+            created_at=planned.created_at,
+            changed_at=planned.updated_at,
+            starts_at=planned.starts_at,
+            ends_at=planned.ends_at,
+            time_zone=planned.tz,
+            summary=summary,
+            location=planned.place,
+            link=planned.link,
+            organizer=organizer,
+            guests=list(guests),
+            is_cancelled=is_cancelled,
+        )
+
 
 @cache
 def time_zones() -> frozenset[str]:
@@ -62,6 +107,11 @@ def time_zone(name: str) -> str:
     if name not in time_zones():
         raise Unfit("This is not a time zone of the IANA list, such as Europe/Oslo.")
     return name
+
+
+# Where something is planned, and by whose clock.
+Place = Annotated[Line, Field(min_length=1)]
+TimeZone = Annotated[str, Field(max_length=100), AfterValidator(time_zone)]
 
 
 def invitation(appointment: Appointment, now: datetime) -> bytes:

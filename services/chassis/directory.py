@@ -1,5 +1,6 @@
 """Each service's own copy of the directory, people, teams and the organization, as the gateway's feed tells it."""
 
+from collections.abc import Collection
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -20,8 +21,10 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, Insert, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.chassis.calendar import Guest
 from services.chassis.database import organization_of
 from services.chassis.errors import FieldError, Invalid
+from services.chassis.language import Language, negotiate
 from services.chassis.listeners import FeedFollower, HeardEvent
 
 
@@ -149,6 +152,26 @@ class Directory:
                 team.c.id == UUID(event.data["team"]["id"]),
             )
         )
+
+    async def guests(self, session: AsyncSession, ids: Collection[UUID]) -> dict[UUID, Guest]:
+        """Colleagues as calendars know them, by the name and the address that they have now."""
+        person = self.person.c
+        rows = await session.execute(
+            select(person.id, person.name, person.email).where(
+                person.organization_id == organization_of(session), person.id.in_(ids)
+            )
+        )
+        return {id: Guest(name, email) for id, name, email in rows}
+
+    async def language(self, session: AsyncSession) -> Language:
+        """The organization's language, for what it says to others; English until it was heard of."""
+        organization = self.organization.c
+        locale = await session.scalar(
+            select(organization.locale).where(
+                organization.organization_id == organization_of(session)
+            )
+        )
+        return negotiate(locale)
 
     async def require_people(
         self, session: AsyncSession, follower: FeedFollower, people: dict[str, UUID | None]

@@ -4,6 +4,8 @@ from services.chassis.web.answer import found, keep_instead, listed
 from services.chassis.web.app import Service, create_app
 from services.chassis.web.export import CSV, LINES, exported
 from services.chassis.web.failure import member_errors
+from services.chassis.web.forms import IN_FORMS, form_of
+from services.chassis.web.invitation import INVITATION, invited
 from services.chassis.web.request import (
     CallerDep,
     MatchDep,
@@ -19,6 +21,8 @@ from services.chassis.web.rows_answer import RowsAnswer, in_parts
 
 __all__ = [
     "CSV",
+    "INVITATION",
+    "IN_FORMS",
     "LINES",
     "CallerDep",
     "MatchDep",
@@ -32,8 +36,10 @@ __all__ = [
     "concept",
     "create_app",
     "exported",
+    "form_of",
     "found",
     "in_parts",
+    "invited",
     "keep_instead",
     "language_of",
     "listed",

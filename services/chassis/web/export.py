@@ -19,8 +19,8 @@ from services.chassis.csv_writing import BYTE_ORDER_MARK, csv_lines_of
 from services.chassis.database import Reader
 from services.chassis.errors import Unavailable
 from services.chassis.fields import Money
-from services.chassis.forms import preferred
 from services.chassis.runtime import Runtime
+from services.chassis.web.forms import form_of
 
 Batches = AsyncIterator[list[bytes]]
 JSON, LINES, CSV = "application/json", "application/x-ndjson", "text/csv"
@@ -44,7 +44,7 @@ async def exported(
 
     `mark` puts a byte order mark before a CSV, without which some spreadsheets take it for another encoding.
     """
-    media_type = _FORMS[preferred(request.headers.get("accept"), _FORMS)]
+    media_type = _FORMS[form_of(request, _FORMS)]
     chunks = _chunks(runtime, caller, model, read, media_type, mark=mark)
     # What goes wrong before the first row is still told as a problem.
     first = await anext(chunks)

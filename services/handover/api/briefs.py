@@ -14,9 +14,17 @@ from fastapi import Request
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import Response
 
-from services.chassis.forms import disposition, preferred
+from services.chassis.forms import disposition
 from services.chassis.printing import pdf_of, print_in_turn
-from services.chassis.web import CallerDep, NowDep, RuntimeDep, concept, language_of
+from services.chassis.web import (
+    IN_FORMS,
+    CallerDep,
+    NowDep,
+    RuntimeDep,
+    concept,
+    form_of,
+    language_of,
+)
 from services.handover.domain.brief import Brief, read_brief, write_brief
 
 router = concept("briefs")
@@ -161,13 +169,13 @@ async def _shown(brief: Brief, form: str) -> bytes:
         },
         304: {"description": "It is what `If-None-Match` names."},
     },
-    openapi_extra={"responses": {"406": {"$ref": "#/components/responses/NotAcceptable"}}},
+    openapi_extra=IN_FORMS,
 )
 async def get_brief(
     handover_id: UUID, request: Request, caller: CallerDep, now: NowDep, runtime: RuntimeDep
 ) -> Response:
     """Everybody, by `Accept` and `Accept-Language`. What a customer does not let us share is not in it."""
-    form = preferred(request.headers.get("accept"), FORMS)
+    form = form_of(request, FORMS)
     language = language_of(request)
     async with runtime.database.reading(caller.organization_id) as reader:
         told = await read_brief(reader, handover_id)

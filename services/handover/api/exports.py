@@ -6,7 +6,7 @@ from fastapi import Query, Request
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
-from services.chassis.web import CSV, LINES, CallerDep, RuntimeDep, concept, exported
+from services.chassis.web import CSV, IN_FORMS, LINES, CallerDep, RuntimeDep, concept, exported
 from services.handover.api.handovers import HANDOVERS, HandoverFilter, HandoverOut
 from services.handover.api.promises import PROMISES, PromiseFilter, PromiseOut
 
@@ -48,7 +48,7 @@ class PromiseExportOut(BaseModel):
     "/exports/handovers",
     response_model=HandoverExportOut,
     responses=_FORMS,
-    openapi_extra={"responses": {"406": {"$ref": "#/components/responses/NotAcceptable"}}},
+    openapi_extra=IN_FORMS,
     summary="Export handovers",
 )
 async def export_handovers(
@@ -73,7 +73,7 @@ async def export_handovers(
     "/exports/promises",
     response_model=PromiseExportOut,
     responses=_FORMS,
-    openapi_extra={"responses": {"406": {"$ref": "#/components/responses/NotAcceptable"}}},
+    openapi_extra=IN_FORMS,
     summary="Export promises",
 )
 async def export_promises(

@@ -5,21 +5,21 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import Query, Request
-from pydantic import AfterValidator, BaseModel, EmailStr, Field, model_validator
+from pydantic import BaseModel, EmailStr, Field, model_validator
 from sqlalchemy import Text, cast
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
-from services.chassis.calendar import MEDIA_TYPE, invitation, time_zone
+from services.chassis.calendar import Place, TimeZone
 from services.chassis.database import load, reader_of
 from services.chassis.errors import Unfit
 from services.chassis.events import changes, record
-from services.chassis.fields import Body, Line, Link, Moment, Name, Prose
+from services.chassis.fields import Body, Link, Moment, Name, Prose
 from services.chassis.pages import PageQuery
-from services.chassis.preconditions import etag
 from services.chassis.reads import Read
 from services.chassis.runtime import Runtime
 from services.chassis.web import (
+    INVITATION,
     CallerDep,
     MatchDep,
     NowDep,
@@ -28,6 +28,7 @@ from services.chassis.web import (
     ViewerDep,
     concept,
     found,
+    invited,
     listed,
 )
 from services.handover import events
@@ -45,9 +46,6 @@ _ONE = _LIST + "/{walkthrough_id}"
 
 # Stands in for what a patch leaves out; null is refused.
 _NEVER = datetime.min.replace(tzinfo=UTC)
-
-Place = Annotated[Line, Field(min_length=1)]
-TimeZone = Annotated[str, Field(max_length=100), AfterValidator(time_zone)]
 
 
 class Attendee(Body):
@@ -238,21 +236,10 @@ async def get_walkthrough(handover_id: UUID, walkthrough_id: UUID, reader: Viewe
 @router.get(
     _ONE + "/calendar",
     summary="Get a walkthrough for the calendar",
-    response_class=Response,
-    responses={
-        200: {
-            "description": "An .ics file: METHOD:REQUEST, or METHOD:CANCEL once it is cancelled.",
-            "content": {
-                MEDIA_TYPE: {
-                    "schema": {"type": "string"},
-                    "example": "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nMETHOD:REQUEST\r\n…",
-                }
-            },
-        }
-    },
+    **INVITATION,
 )
 async def get_walkthrough_calendar(
-    handover_id: UUID, walkthrough_id: UUID, now: NowDep, session: SessionDep
+    handover_id: UUID, walkthrough_id: UUID, request: Request, now: NowDep, session: SessionDep
 ) -> Response:
     """Its invitation (iCalendar, RFC 5545): the same UID always, a SEQUENCE that rises with each change.
 
@@ -261,15 +248,7 @@ async def get_walkthrough_calendar(
     handover = await load(session, Handover, handover_id, lock=False)
     walkthrough = await load_part(session, Walkthrough, handover_id, walkthrough_id, lock=False)
     appointment = await appointment_of(session, handover, walkthrough)
-    method = "CANCEL" if appointment.is_cancelled else "REQUEST"
-    return Response(
-        invitation(appointment, now),
-        media_type=f"{MEDIA_TYPE}; charset=utf-8; method={method}",
-        headers={
-            "Content-Disposition": f'attachment; filename="{walkthrough.id}.ics"',
-            "ETag": etag(walkthrough.version),
-        },
-    )
+    return invited(request, appointment, walkthrough.version, now)
 
 
 @router.patch(_ONE, response_model=WalkthroughOut, summary="Move a walkthrough")

@@ -1,4 +1,4 @@
-"""A walkthrough as an appointment for calendars: with the names and addresses that people have now."""
+"""A walkthrough as an appointment for calendars, with the names and addresses that people have now."""
 
 from uuid import UUID
 
@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.chassis.calendar import Appointment, Guest
 from services.chassis.database import organization_of
+from services.chassis.language import translate
 from services.handover.domain.base import directory
 from services.handover.domain.handover import Handover
 from services.handover.domain.stakeholder import Stakeholder
@@ -21,7 +22,7 @@ async def appointment_of(
         kind: {UUID(one[kind]) for one in walkthrough.attendees if one[kind] is not None}
         for kind in ("person_id", "stakeholder_id")
     }
-    colleagues = await _colleagues(session, ids["person_id"] | {walkthrough.organizer_id})
+    colleagues = await directory.guests(session, ids["person_id"] | {walkthrough.organizer_id})
     known = colleagues | await _stakeholders(
         session, walkthrough.handover_id, ids["stakeholder_id"]
     )
@@ -33,31 +34,15 @@ async def appointment_of(
         guest = known.get(UUID(one["person_id"] or one["stakeholder_id"]))
         if guest is not None:
             guests.append(guest)
-    return Appointment(
-        uid=str(walkthrough.id),
-        sequence=walkthrough.sequence,
-        created_at=walkthrough.created_at,
-        changed_at=walkthrough.updated_at,
-        starts_at=walkthrough.starts_at,
-        ends_at=walkthrough.ends_at,
-        time_zone=walkthrough.tz,
-        summary=handover.title,
-        location=walkthrough.place,
-        link=walkthrough.link,
-        organizer=colleagues.get(walkthrough.organizer_id),
-        guests=guests,
+    language = await directory.language(session)
+    return Appointment.of(
+        walkthrough,
+        # In the organization's language, not in that of whoever sends it: anybody may read it.
+        translate(language, "Walkthrough: {title}", {"title": handover.title}),
+        colleagues.get(walkthrough.organizer_id),
+        guests,
         is_cancelled=walkthrough.state is WalkthroughState.cancelled,
     )
-
-
-async def _colleagues(session: AsyncSession, ids: set[UUID]) -> dict[UUID, Guest]:
-    person = directory.person.c
-    rows = await session.execute(
-        select(person.id, person.name, person.email).where(
-            person.organization_id == organization_of(session), person.id.in_(ids)
-        )
-    )
-    return {id: Guest(name, email) for id, name, email in rows}
 
 
 async def _stakeholders(

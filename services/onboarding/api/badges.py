@@ -14,11 +14,20 @@ from pydantic import BaseModel
 from starlette.responses import Response
 
 from services.chassis.errors import Conflict, NotFound
-from services.chassis.forms import disposition, preferred
+from services.chassis.forms import disposition
 from services.chassis.language import Language, translate
 from services.chassis.printing import pdf_of, print_in_turn
 from services.chassis.runtime import Runtime
-from services.chassis.web import CallerDep, NowDep, ReaderDep, RuntimeDep, concept, language_of
+from services.chassis.web import (
+    IN_FORMS,
+    CallerDep,
+    NowDep,
+    ReaderDep,
+    RuntimeDep,
+    concept,
+    form_of,
+    language_of,
+)
 from services.onboarding.api.certificates import certificate_seen
 from services.onboarding.domain.badge import (
     Shown,
@@ -37,6 +46,9 @@ _TEMPLATES = FilePath(__file__).parent.parent / "templates"
 JSON, HTML, PDF, JWT = "application/json", "text/html", "application/pdf", "application/vc+jwt"
 # Nobody says who they are there, and the document says so.
 _PUBLIC: dict[str, Any] = {"security": []}
+_DOWNLOAD: dict[str, Any] = {
+    "responses": {"409": {"$ref": "#/components/responses/Conflict"}, **IN_FORMS["responses"]}
+}
 Code = Annotated[
     str,
     Path(
@@ -102,21 +114,28 @@ class PublicKeys(BaseModel):
             },
         }
     },
-    openapi_extra={"responses": {"409": {"$ref": "#/components/responses/Conflict"}}},
+    openapi_extra=_DOWNLOAD,
 )
 async def get_badge(
-    certificate_id: UUID, caller: CallerDep, now: NowDep, runtime: RuntimeDep, reader: ReaderDep
+    certificate_id: UUID,
+    request: Request,
+    caller: CallerDep,
+    now: NowDep,
+    runtime: RuntimeDep,
+    reader: ReaderDep,
 ) -> Response:
     """Whoever may see the certificate. A revoked one has no badge (409)."""
     await certificate_seen(reader, caller, certificate_id, now.date())
     certificate, holder, issuer = await read_certificate(reader, certificate_id)
     if certificate.revoked_at is not None:
         raise Conflict("The certificate is revoked.")
+    form_of(request, [JWT])
     address = runtime.settings.public_address
     badge = open_badge(certificate, holder, issuer, address)
     # The first one may have to make the key, which takes a second.
     token = await anyio.to_thread.run_sync(sign_badge, badge, certificate, runtime.seal, address)
-    return Response(token, media_type=JWT, headers={"Cache-Control": "private, no-cache"})
+    headers = {"Cache-Control": "private, no-cache", "Vary": "Accept"}
+    return Response(token, media_type=JWT, headers=headers)
 
 
 @router.get(
@@ -134,7 +153,7 @@ async def get_badge(
             },
         }
     },
-    openapi_extra={"responses": {"409": {"$ref": "#/components/responses/Conflict"}}},
+    openapi_extra=_DOWNLOAD,
 )
 async def print_certificate(
     certificate_id: UUID,
@@ -149,6 +168,7 @@ async def print_certificate(
     found = await read_certificate(reader, certificate_id)
     if found[0].revoked_at is not None:
         raise Conflict("The certificate is revoked.")
+    form_of(request, [PDF])
     shown = show(*found, now.date())
     language = language_of(request)
     data = _printed(shown, language, runtime.settings.public_address)
@@ -160,7 +180,7 @@ async def print_certificate(
         "Content-Disposition": disposition(f"{shown.title} {shown.holder}", "pdf", "certificate"),
         "Content-Language": language,
         "Cache-Control": "private, no-cache",
-        "Vary": "Accept-Language",
+        "Vary": "Accept, Accept-Language",
     }
     return Response(content, headers=headers, media_type=PDF)
 
@@ -240,14 +260,14 @@ def _page(shown: Shown, language: Language) -> str:
     },
     openapi_extra={
         **_PUBLIC,
-        "responses": {"406": {"$ref": "#/components/responses/NotAcceptable"}},
+        **IN_FORMS,
     },
 )
 async def verify_certificate(
     code: Code, request: Request, now: NowDep, runtime: RuntimeDep
 ) -> Response:
     """Anybody who has its address: what stands on the certificate, and whether it holds today. A page for browsers."""
-    form = preferred(request.headers.get("accept"), (JSON, HTML))
+    form = form_of(request, (JSON, HTML))
     shown = await _public(runtime, code, now.date())
     headers = {"Cache-Control": "no-cache", "Vary": "Accept, Accept-Language"}
     if form == HTML:

@@ -5,20 +5,20 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import Query, Request
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import BaseModel, Field
 from sqlalchemy import Boolean, DateTime, Text, bindparam, case, cast, func, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
-from services.chassis.calendar import MEDIA_TYPE, invitation, time_zone
+from services.chassis.calendar import Place, TimeZone
 from services.chassis.caller import Role
 from services.chassis.database import load, organization_of, reader_of
 from services.chassis.events import changes, record
-from services.chassis.fields import Body, Line, Link, Moment, Prose, Title
+from services.chassis.fields import Body, Link, Moment, Prose, Title
 from services.chassis.pages import PageQuery
-from services.chassis.preconditions import etag
 from services.chassis.reads import Read
 from services.chassis.web import (
+    INVITATION,
     CallerDep,
     MatchDep,
     NowDep,
@@ -27,6 +27,7 @@ from services.chassis.web import (
     ViewerDep,
     concept,
     found,
+    invited,
     listed,
 )
 from services.onboarding import events
@@ -54,8 +55,6 @@ _ONE = "/sessions/{session_id}"
 _NEVER = datetime.min.replace(tzinfo=UTC)
 _NOBODY = UUID(int=0)
 
-Place = Annotated[Line, Field(min_length=1)]
-TimeZone = Annotated[str, Field(max_length=100), AfterValidator(time_zone)]
 Capacity = Annotated[int, Field(ge=1, le=LARGEST_CAPACITY)]
 OfferHours = Annotated[int, Field(ge=1, le=LONGEST_OFFER_HOURS)]
 
@@ -260,32 +259,15 @@ async def get_session(session_id: UUID, now: NowDep, reader: ViewerDep) -> Respo
 @router.get(
     _ONE + "/calendar",
     summary="Get a session for the calendar",
-    response_class=Response,
-    responses={
-        200: {
-            "description": "An .ics file: METHOD:REQUEST, or METHOD:CANCEL once it is cancelled.",
-            "content": {
-                MEDIA_TYPE: {
-                    "schema": {"type": "string"},
-                    "example": "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nMETHOD:REQUEST\r\n…",
-                }
-            },
-        }
-    },
+    **INVITATION,
 )
-async def get_session_calendar(session_id: UUID, now: NowDep, session: SessionDep) -> Response:
+async def get_session_calendar(
+    session_id: UUID, request: Request, now: NowDep, session: SessionDep
+) -> Response:
     """Its invitation (iCalendar, RFC 5545): the same UID always, a SEQUENCE that rises when it moves. Names who has a seat."""
     topic_session = await load(session, TopicSession, session_id, lock=False)
     appointment = await appointment_of(session, topic_session)
-    method = "CANCEL" if appointment.is_cancelled else "REQUEST"
-    return Response(
-        invitation(appointment, now),
-        media_type=f"{MEDIA_TYPE}; charset=utf-8; method={method}",
-        headers={
-            "Content-Disposition": f'attachment; filename="{topic_session.id}.ics"',
-            "ETag": etag(topic_session.version),
-        },
-    )
+    return invited(request, appointment, topic_session.version, now)
 
 
 @router.patch(_ONE, response_model=SessionOut, summary="Move a session")

@@ -32,25 +32,11 @@ async def appointment_of(session: AsyncSession, topic_session: TopicSession) -> 
         )
         .order_by(_b.number)
     )
-    trainer = (
-        await session.execute(
-            select(_p.name, _p.email).where(
-                _p.organization_id == organization_of(session), _p.id == topic_session.trainer_id
-            )
-        )
-    ).first()
-    return Appointment(
-        uid=str(topic_session.id),
-        sequence=topic_session.sequence,
-        created_at=topic_session.created_at,
-        changed_at=topic_session.updated_at,
-        starts_at=topic_session.starts_at,
-        ends_at=topic_session.ends_at,
-        time_zone=topic_session.tz,
-        summary=topic_session.title,
-        location=topic_session.place,
-        link=topic_session.link,
-        organizer=None if trainer is None else Guest(*trainer),
-        guests=[Guest(name, email) for name, email in rows],
+    trainers = await directory.guests(session, [topic_session.trainer_id])
+    return Appointment.of(
+        topic_session,
+        topic_session.title,
+        trainers.get(topic_session.trainer_id),
+        [Guest(name, email) for name, email in rows],
         is_cancelled=is_cancelled,
     )

@@ -180,7 +180,7 @@ async def test_calendars_follow_it_until_it_is_called_off(firm: Firm):
     assert answer.headers["content-type"] == "text/calendar; charset=utf-8; method=REQUEST"
     file, event = event_in(answer)
     assert file["method"] == "REQUEST"
-    assert event["summary"] == "Blåbærkasser på Ås"
+    assert event["summary"] == "Walkthrough: Blåbærkasser på Ås"
     assert event["organizer"] == f"mailto:{firm.seller.email}"
     assert {str(one): one.params["CN"] for one in event["attendee"]} == {
         f"mailto:{firm.seller.email}": firm.seller.name,
@@ -206,6 +206,46 @@ async def test_calendars_follow_it_until_it_is_called_off(firm: Firm):
     again = await firm.seller.post(f"{path_of(handover, one)}/cancellation")
     assert again.status_code == 409
     assert again.json()["allowed"] == []
+
+
+@pytest.mark.parametrize(
+    "accept",
+    ["", "*/*", "text/*", "text/calendar", "text/calendar;method=REQUEST", "*/*;q=0.1, text/html"],
+)
+async def test_whoever_takes_a_calendar_gets_one(firm: Firm, accept: str):
+    handover = await draft(firm)
+    one = await walkthrough(firm.seller, handover)
+    path = f"{path_of(handover, one)}/calendar"
+    answer = await firm.learner.request("GET", path, headers={"Accept": accept})
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("text/calendar")
+    assert answer.headers["vary"] == "Accept"
+
+
+@pytest.mark.parametrize("accept", ["application/json", "text/html", "*/*, text/calendar;q=0"])
+async def test_whoever_takes_none_is_told_so(firm: Firm, accept: str):
+    handover = await draft(firm)
+    one = await walkthrough(firm.seller, handover)
+    path = f"{path_of(handover, one)}/calendar"
+    refused = await firm.learner.request("GET", path, headers={"Accept": accept})
+    assert refused.status_code == 406
+    assert refused.json()["detail"] == "It is there as text/calendar."
+
+
+@pytest.mark.parametrize(
+    ("locale", "summary"),
+    [("da", "Gennemgang: Tills"), ("nb", "Gjennomgang: Tills"), ("sv", "Genomgång: Tills")],
+)
+async def test_an_invitation_is_in_the_language_of_the_organization(
+    firm: Firm, locale: str, summary: str
+):
+    made(await firm.admin.patch("/v1/organization", {"locale": locale}), 200)
+    handover = await draft(firm, title="Tills")
+    one = await walkthrough(firm.seller, handover)
+    await firm.product.catch_up()
+    answer = await firm.learner.get(f"{path_of(handover, one)}/calendar")
+    _, event = event_in(answer)
+    assert event["summary"] == summary
 
 
 async def test_whether_it_was_held_is_said_once(firm: Firm):

@@ -81,6 +81,23 @@ async def test_an_open_badge_is_verified_by_an_independent_library(firm: Firm):
     assert proof["valid"]
 
 
+@pytest.mark.parametrize(
+    ("form", "media_type"), [("badge", "application/vc+jwt"), ("print", "application/pdf")]
+)
+async def test_a_certificate_is_taken_along_by_whoever_takes_its_form(
+    firm: Firm, form: str, media_type: str
+):
+    certificate = await certified(firm, "selling")
+    path = f"/v1/certificates/{certificate['id']}/{form}"
+    for accept, status in ((media_type, 200), ("application/*", 200), ("text/html", 406)):
+        answer = await firm.learner.request("GET", path, headers={"Accept": accept})
+        assert answer.status_code == status
+        if status == 200:
+            assert answer.headers["content-type"] == media_type
+        else:
+            assert media_type in answer.json()["detail"]
+
+
 async def test_one_byte_changed_makes_a_badge_invalid(firm: Firm):
     token = await badge_of(firm.learner, await certified(firm, "selling", level=2))
     assert await verified(firm, token)

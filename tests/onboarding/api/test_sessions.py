@@ -201,6 +201,9 @@ async def test_calendars_follow_it_until_it_is_called_off(firm: Firm):
         f"mailto:{firm.learner.email}",
     }
     assert "DTSTART;TZID=Europe/Oslo:21990325T090000" in answer.text
+    for accept, status in (("text/*", 200), ("application/json", 406)):
+        answer = await firm.learner.request("GET", calendar, headers={"Accept": accept})
+        assert answer.status_code == status
 
     # The clocks have changed by then: nine o'clock is an hour earlier in the world.
     later = {"starts_at": "2199-04-25T09:00:00+02:00", "ends_at": "2199-04-25T10:30:00+02:00"}
