@@ -28,6 +28,7 @@ from services.chassis.web import (
 from services.handover import events
 from services.handover.api.handovers import HANDOVERS
 from services.handover.domain.competence import HIGHEST_LEVEL, LOWEST_LEVEL, WAIVED, CompetenceNeed
+from services.handover.domain.completeness import require_answer
 from services.handover.domain.contents import load_part
 from services.handover.domain.handover import Handover
 from services.handover.domain.staffing import require_unstaffed
@@ -105,6 +106,7 @@ async def create_competence_need(
     """The seller or a manager, until the handover is submitted."""
     handover = await load(session, Handover, handover_id)
     handover.require_writer(caller)
+    require_answer("/why", body.why)
     need = CompetenceNeed(
         organization_id=caller.organization_id, handover_id=handover_id, **body.model_dump()
     )
@@ -149,7 +151,9 @@ async def change_competence_need(
     need = await load_part(session, CompetenceNeed, handover_id, need_id)
     handover.require_writer(caller)
     match.check(need.version)
-    need.sqlmodel_update(body.model_dump(exclude_unset=True))
+    given = body.model_dump(exclude_unset=True)
+    require_answer("/why", given.get("why"))
+    need.sqlmodel_update(given)
     need.check_sound()
     before, after = changes(need)
     record(session, events.competence_need_changed(need, before, after))

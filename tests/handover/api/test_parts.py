@@ -252,6 +252,21 @@ async def test_a_need_does_not_end_before_it_starts(firm: Firm):
     assert refused.status_code == 422
 
 
+@pytest.mark.parametrize("nothing", ["TBD", "avklares", "n/a"])
+async def test_a_placeholder_is_no_reason_for_a_need(firm: Firm, nothing: str):
+    handover = await draft(firm)
+    path = f"/v1/handovers/{handover['id']}/competence-needs"
+    one = await need(firm, handover, why="The old tills must be emptied.")
+    for refused in (
+        await firm.seller.post(path, {"competence": "tills", "level": 2, "why": nothing}),
+        await firm.seller.patch(f"{path}/{one['id']}", {"why": nothing}),
+    ):
+        assert refused.status_code == 422
+        assert [error["pointer"] for error in refused.json()["errors"]] == ["/why"]
+    made(await firm.seller.patch(f"{path}/{one['id']}", {"why": None}), 200)
+    await logged(firm.seller, handover, text=nothing)
+
+
 async def test_everybody_writes_into_the_log_and_nobody_changes_it(firm: Firm):
     handover = await in_review(firm)
     [one] = await promises_of(firm, handover)
