@@ -19,6 +19,9 @@ class Content:
     courses: list[Data]
     curricula: list[Data]
     assignments: list[Data]
+    sessions: list[Data]
+    quizzes: list[Data]
+    rollouts: list[Data]
     customers: list[Data]
     handovers: list[Data]
     past_estimates: bytes
@@ -50,6 +53,9 @@ def content() -> Content:
         courses=read("courses")["course"],
         curricula=read("curricula")["curriculum"],
         assignments=read("assignments")["assignment"],
+        sessions=read("sessions")["session"],
+        quizzes=read("quizzes")["quiz"],
+        rollouts=read("rollouts")["rollout"],
         customers=read("customers")["customer"],
         handovers=[_toml(file) for file in handovers],
         past_estimates=(folder / "past-estimates.csv").read_bytes(),

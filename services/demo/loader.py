@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from services.chassis.database import Database
-from services.demo import learning, promised
+from services.demo import launching, learning, promised
 from services.demo.content import Data, content
 from services.demo.keys import DemoKeys, found_again, issue_keys, keep
 from services.demo.people import Colleague, Founded, found
@@ -142,7 +142,11 @@ async def _fill(installation: "Installation", client: httpx.AsyncClient, told: T
         told("people", 1, 1)
         sender = Sender(client, own, today, told)
         await learning.send(sender)
-        admin = next(p["email"] for p in company["person"] if p.get("demo") == "admin")
+        admin, trainer = (
+            next(p["email"] for p in company["person"] if p.get("demo") == role)
+            for role in ("admin", "trainer")
+        )
+        await launching.send(sender, trainer)
         await promised.send_past_estimates(sender, admin)
         await promised.send(sender)
         await sender.patch(admin, "/v1/organization", {"name": content().name})

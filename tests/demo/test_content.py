@@ -62,6 +62,9 @@ TOOLS: list[Data] = read("tools.toml")["tool"]
 COURSES: dict[str, Data] = {course["key"]: course for course in read("courses.toml")["course"]}
 CURRICULA: dict[str, Data] = {item["key"]: item for item in read("curricula.toml")["curriculum"]}
 ASSIGNMENTS: list[Data] = read("assignments.toml")["assignment"]
+SESSIONS: list[Data] = read("sessions.toml")["session"]
+QUIZZES: list[Data] = read("quizzes.toml")["quiz"]
+ROLLOUTS: list[Data] = read("rollouts.toml")["rollout"]
 CUSTOMERS: dict[str, Data] = {item["key"]: item for item in read("customers.toml")["customer"]}
 HANDOVERS: list[Data] = [
     read(f"handovers/{path.name}") for path in sorted((CONTENT / "handovers").glob("*.toml"))
@@ -189,6 +192,47 @@ def test_six_curricula_use_every_rule_and_one_is_still_a_draft() -> None:
         if part["rule"] == "min_points":
             assert set(part["points"]) == set(part["courses"])
             assert part["min_points"] <= sum(part["points"].values())
+
+
+def test_rollouts_name_tools_teams_and_curricula_and_two_people_answer_for_an_override() -> None:
+    for rollout in ROLLOUTS:
+        assert rollout["tool"] in {tool["key"] for tool in TOOLS}
+        assert set(rollout["teams"]) <= set(TEAMS)
+        assert {CURRICULA[key]["state"] for key in rollout["curricula"]} == {"published"}
+        assert rollout["go_live_in_days"] > 0
+        for override in rollout.get("override", []):
+            assert override["team"] in rollout["teams"]
+            two = {override["requested_by"], override["approved_by"]}
+            assert len(two) == 2
+            assert all("manager" in PEOPLE[email]["roles"] for email in two)
+            assert override["expires_in_days"] > rollout["go_live_in_days"]
+
+
+def test_sessions_are_held_by_colleagues_who_learn_what_they_are_about() -> None:
+    for session in SESSIONS:
+        assert session["in_days"] > 0
+        assert session["trainer"] in PEOPLE
+        assert session["course"] in COURSES
+        assert set(session.get("cancelled", [])) <= set(session["booked"]) <= set(PEOPLE)
+        assert {post["author"] for post in session["post"]} <= {
+            session["trainer"],
+            *session["booked"],
+        }
+    assert any(len(session["booked"]) > session["capacity"] for session in SESSIONS)
+
+
+def test_a_quiz_stands_before_a_course_that_those_who_try_it_still_learn() -> None:
+    for quiz in QUIZZES:
+        units = {unit["key"]: unit["kind"] for unit in COURSES[quiz["course"]]["units"]}
+        assert units[quiz["unit"]] == "quiz"
+        assert len({question["text"] for question in quiz["question"]}) == len(quiz["question"])
+        for attempt in quiz["attempt"]:
+            assert attempt["wrong"] <= len(quiz["question"])
+            assert any(
+                attempt["person"] in assigned(assignment)
+                and quiz["course"] in courses_of(CURRICULA[assignment["curriculum"]])
+                for assignment in ASSIGNMENTS
+            )
 
 
 def test_nobody_is_assigned_the_same_curriculum_twice() -> None:

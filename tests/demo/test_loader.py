@@ -93,6 +93,26 @@ async def test_assignments_are_in_every_state(product: Product, keys: DemoKeys) 
     assert any(assignment["overdue"] for assignment in assignments)
 
 
+async def test_a_tool_goes_live_soon_and_people_meet_and_are_asked(
+    product: Product, keys: DemoKeys
+) -> None:
+    rollouts = await everything(product, keys, "trainer", "/v1/rollouts")
+    assert Counter(one["state"] for one in rollouts) == Counter(
+        one["state"] for one in content().rollouts
+    )
+    training = next(one for one in rollouts if one["state"] == "training")
+    overrides = await everything(
+        product, keys, "trainer", f"/v1/rollouts/{training['id']}/overrides"
+    )
+    assert [one["state"] for one in overrides] == ["approved"]
+    sessions = await everything(product, keys, "trainer", "/v1/sessions")
+    assert len(sessions) == len(content().sessions)
+    bookings = await everything(product, keys, "trainer", "/v1/bookings")
+    assert {one["state"] for one in bookings} == {"booked", "cancelled", "offered"}
+    attempts = await everything(product, keys, "trainer", "/v1/attempts")
+    assert {one["state"] for one in attempts} == {"passed", "failed", "open"}
+
+
 async def test_each_key_speaks_for_the_person_of_its_role(product: Product, keys: DemoKeys) -> None:
     assert list(keys.keyholders) == [
         *("seller", "delivery", "trainer", "manager", "admin", "learner", "stranger")
