@@ -26,10 +26,11 @@ log = structlog.get_logger(__name__)
 
 
 class Pace(Enum):
-    """How soon it has to be done: somebody waits for it, or it hangs on the day."""
+    """How soon it has to be done: somebody waits for it, it hangs on the hour, or on the day and goes through many people."""
 
     minute = "minute"
     quarter = "quarter"
+    hour = "hour"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ class Chore:
 
 
 CHORES: Sequence[Chore] = (
-    Chore("follow_calendar", follow_calendar_due, Pace.quarter),
+    Chore("follow_calendar", follow_calendar_due, Pace.hour),
     Chore("open_renewals", open_renewals, Pace.quarter),
     Chore("tell_of_certificates", tell_of_certificates, Pace.quarter),
     # After those above, which may open, withdraw and renew what it would remind of.
