@@ -31,6 +31,7 @@ _ASKED = {
     "search/rare": ("a word that stands in one handover", "K0000500"),
     "search/frequent": ("a word that every third text holds", "kunden"),
     "search/between": ("a word that few texts hold", made_up(100)),
+    "search/uncommon": ("a word that hardly any text holds", made_up(1000)),
     "search/two": ("two words", f"kunden {made_up(30)}"),
     "search/phrase": ("words in quotes", '"før påske"'),
     "search/none": ("a word that nobody wrote", "zeppelinare"),
