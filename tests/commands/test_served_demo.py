@@ -126,6 +126,43 @@ def test_the_three_curl_lines_work_as_they_are_pasted(served: Served) -> None:
         assert answer.json()
 
 
+def test_what_another_learning_system_holds_is_imported_and_nothing_is_new_the_second_time(
+    shell: Shell, told: dict[str, Any]
+) -> None:
+    learner = told["people"]["learner"]["email"]
+    courses, completions = shell.folder / "courses.csv", shell.folder / "completions.csv"
+    courses.write_text("short name;full name;duration\nbrann;Brannvern;0:30\n")
+    completions.write_text(f"mail;kurs;fullført\n{learner};brann;17.03.2024\n")
+    commands = [
+        ("courses", str(courses), "--state", "published"),
+        ("completions", str(completions), "--date-format", "DD.MM.YYYY"),
+    ]
+    for counts in ((1, 0), (0, 1)):
+        for words in commands:
+            code, said, beside = shell.type_("import", *words, "--json")
+            assert code == 0, beside
+            answer = json.loads(said)
+            assert (answer["created"], answer["unchanged"]) == counts
+
+
+def test_questions_are_imported_into_a_bank_that_is_begun_where_there_is_none(
+    shell: Shell, told: dict[str, Any]
+) -> None:
+    file = shell.folder / "questions.gift"
+    file.write_text("::Kassen::Kunden har alltid rett. {T}\n")
+    code, _, beside = shell.type_("import", "gift", str(file), "--bank", "kassen")
+    assert code == 1
+    assert "--title begins one" in beside
+    words = ("import", "gift", str(file), "--bank", "kassen", "--title", "Kassen", "--json")
+    for counts in ((1, 0), (0, 1)):
+        code, said, beside = shell.type_(*words)
+        assert code == 0, beside
+        answer = json.loads(said)
+        assert (answer["created"], answer["unchanged"]) == counts
+    code, said, _ = shell.type_(*words[:5], "--dry-run", "--json")
+    assert json.loads(said)["dry_run"]
+
+
 def test_deals_are_imported_beside_the_server_and_nothing_is_new_the_second_time(
     shell: Shell, told: dict[str, Any]
 ) -> None:

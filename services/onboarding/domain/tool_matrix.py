@@ -6,7 +6,7 @@ for those who rest from a required curriculum; everyone left out is counted by r
 counted apart from who was trained, and both count for the gate. A tool that nothing is asked for says so in `why`.
 """
 
-from services.onboarding.domain.progress_reports import WAIVED
+from services.onboarding.domain.progress_reports import IS_WAIVED, WAIVED
 from services.onboarding.domain.report import NO_TEAM, Report
 
 # Whoever would have to be counted for a page of pairs of team and tool, or for a page of people of one tool.
@@ -63,8 +63,9 @@ WITH asked_tool AS MATERIALIZED (
     SELECT DISTINCT id FROM member
 ), required AS MATERIALIZED (
     SELECT DISTINCT curriculum_id FROM pair, unnest(required_curricula) AS curriculum_id
-), completed AS MATERIALIZED (
-    SELECT a.id, a.person_id, a.curriculum_id, WAIVED AS is_waived
+), WAIVED_ONES
+, completed AS MATERIALIZED (
+    SELECT a.id, a.person_id, a.curriculum_id, IS_WAIVED AS is_waived
     FROM assignment AS a
     WHERE a.organization_id = CAST(:organization_id AS uuid) AND a.state = 'completed'
         AND a.curriculum_id IN (SELECT curriculum_id FROM required)
@@ -165,7 +166,8 @@ def _statement(pairs: str, members: str, told: str) -> str:
     return (
         _TOOLS.replace("PAIRS", pairs)
         .replace("MEMBERS", members)
-        .replace("WAIVED", WAIVED)
+        .replace("WAIVED_ONES", WAIVED)
+        .replace("IS_WAIVED", IS_WAIVED)
         .replace("NO_TEAM", str(NO_TEAM))
         + told
     )
