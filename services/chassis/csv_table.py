@@ -69,6 +69,23 @@ class CsvHeader:
             ]
         )
 
+    def require_named(self, named: Mapping[str, str | None]) -> None:
+        """Raises FileError that names every column of a map (field → name) that is not there."""
+        unknown = [
+            file_problem(
+                self.header_line,
+                None,
+                "Column {name}, named for {field}, is not in the file; it has {columns}",
+                name=name,
+                field=field,
+                columns=", ".join(self.header),
+            )
+            for field, name in named.items()
+            if name is not None and self.column(name) is None
+        ]
+        if unknown:
+            raise FileError(unknown)
+
     def undivided(self) -> FieldError:
         """What to say of a file whose columns could not be told apart."""
         return file_problem(

@@ -3,7 +3,7 @@
 from services.chassis.web.answer import found, keep_instead, listed
 from services.chassis.web.app import Service, create_app
 from services.chassis.web.export import CSV, LINES, exported
-from services.chassis.web.failure import member_errors
+from services.chassis.web.failure import mapping_as
 from services.chassis.web.forms import IN_FORMS, form_of
 from services.chassis.web.invitation import INVITATION, invited
 from services.chassis.web.request import (
@@ -43,6 +43,6 @@ __all__ = [
     "keep_instead",
     "language_of",
     "listed",
-    "member_errors",
+    "mapping_as",
     "pages",
 ]

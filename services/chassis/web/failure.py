@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import asyncpg
 import structlog
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from sqlalchemy import exc
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -23,6 +23,7 @@ from services.chassis.telemetry import ERRORS
 from services.chassis.web.request import language_of
 
 log = structlog.get_logger(__name__)
+M = TypeVar("M", bound=BaseModel)
 
 # Pydantic's error types in our words, which are translated; for others its own words stand.
 _WORDS = {
@@ -100,11 +101,18 @@ def validation_error(caught: RequestValidationError) -> DomainError:
     return Invalid("The request is not valid.", errors=found_errors)
 
 
-def member_errors(caught: ValidationError, pointer: str) -> list[FieldError]:
-    """What is wrong with JSON that stands in a field of a form, by pointers that begin with the field's."""
-    return [
-        _field_error(error, pointer + _pointer(error["loc"]), "body") for error in caught.errors()
-    ]
+def mapping_as(model: type[M], mapping: str) -> M:
+    """The JSON in the field `mapping` of a form; raises `Invalid` with pointers that begin with the field's."""
+    try:
+        return model.model_validate_json(mapping)
+    except ValidationError as caught:
+        raise Invalid(
+            "The mapping is not valid.",
+            errors=[
+                _field_error(error, "/mapping" + _pointer(error["loc"]), "body")
+                for error in caught.errors()
+            ],
+        ) from caught
 
 
 def _pointer(path: Sequence[str | int]) -> str:

@@ -1,12 +1,12 @@
 """Import of deals: a file from the CRM becomes handovers, with a result for every row."""
 
 from collections import Counter
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 from uuid import UUID
 
 import anyio.to_thread
 from fastapi import File, Form, Query, Request, UploadFile
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from services.chassis.caller import Role
@@ -24,7 +24,7 @@ from services.chassis.web import (
     concept,
     in_parts,
     language_of,
-    member_errors,
+    mapping_as,
 )
 from services.handover import events
 from services.handover.domain.base import directory
@@ -50,7 +50,6 @@ from services.handover.domain.handover import EngagementType
 router = concept("imports", files=True)
 _AT_ONCE = 1_000
 """Rows that are in memory at a time."""
-F = TypeVar("F", bound=Body)
 
 
 class DealMapping(Body):
@@ -230,25 +229,16 @@ def _mapped(source: Source, mapping: str | None) -> tuple[DealColumns | None, di
     if source is Source.csv:
         if mapping is None:
             raise _form_error("/mapping", "Say which column holds what, as JSON.")
-        return DealColumns(**_read_mapping(DealMapping, mapping).model_dump()), {}
+        return DealColumns(**mapping_as(DealMapping, mapping).model_dump()), {}
     if mapping is None:
         return None, {}
     if source is not Source.pipedrive:
         raise _form_error("/mapping", "Only files of the sources csv and pipedrive take a mapping.")
-    return None, _read_mapping(CustomFields, mapping).model_dump(exclude_none=True)
+    return None, mapping_as(CustomFields, mapping).model_dump(exclude_none=True)
 
 
 def _form_error(pointer: str, template: str) -> Invalid:
     return Invalid("The form is not valid.", errors=[FieldError(pointer, template)])
-
-
-def _read_mapping(model: type[F], mapping: str) -> F:
-    try:
-        return model.model_validate_json(mapping)
-    except ValidationError as error:
-        raise Invalid(
-            "The mapping is not valid.", errors=member_errors(error, "/mapping")
-        ) from error
 
 
 def _shown(imported: ImportedRow, language: Language) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import anyio.to_thread
 from fastapi import File, Form, Query, Request, UploadFile
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field
 from sqlalchemy import Uuid, bindparam, case, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
@@ -35,7 +35,7 @@ from services.chassis.web import (
     in_parts,
     language_of,
     listed,
-    member_errors,
+    mapping_as,
 )
 from services.handover import events
 from services.handover.api.deal_imports import CellRemark
@@ -213,7 +213,7 @@ async def import_estimates_from_file(
 ) -> Response:
     """Managers and admins. Good rows land, bad ones are told; twice the same changes nothing, what changed is a new revision."""
     caller.require(Role.manager, Role.admin)
-    columns = _columns(mapping)
+    columns = PastColumns(**mapping_as(PastEstimateMapping, mapping).model_dump())
     usual = Usual(default_kind, default_basis, decimal_mark, date_format)
     _require_said(columns, usual)
     # Thousands of rows take a second of CPU: others are served meanwhile.
@@ -246,15 +246,6 @@ async def _estimators(
         return known
     await gateway.catch_up()
     return await estimators_called(session, rows)
-
-
-def _columns(mapping: str) -> PastColumns:
-    try:
-        return PastColumns(**PastEstimateMapping.model_validate_json(mapping).model_dump())
-    except ValidationError as error:
-        raise Invalid(
-            "The mapping is not valid.", errors=member_errors(error, "/mapping")
-        ) from error
 
 
 def _require_said(columns: PastColumns, usual: Usual) -> None:

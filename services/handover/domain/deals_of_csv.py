@@ -1,7 +1,7 @@
 """Deals of any CSV, by a map of its columns."""
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass
 from datetime import date
 from decimal import Decimal
 
@@ -15,8 +15,7 @@ from services.chassis.csv_cell import (
     title_in,
 )
 from services.chassis.csv_records import CsvRow
-from services.chassis.csv_table import Cell, CsvHeader, CsvStream, CsvTable
-from services.chassis.file_problem import FileError, file_problem
+from services.chassis.csv_table import Cell, CsvStream, CsvTable
 from services.handover.domain.customer import Source
 from services.handover.domain.deal_cell import DecimalMark, amount_in
 from services.handover.domain.deal_file import CsvCells, Deal, DealRow, ForAll, each_once
@@ -53,24 +52,6 @@ class DealColumns:
     description: str | None = None
     owner_external_id: str | None = None
 
-    def require_in(self, table: CsvHeader) -> None:
-        """Raises FileError that names each column the file does not have."""
-        named = [(field.name, getattr(self, field.name)) for field in fields(self)]
-        unknown = [
-            file_problem(
-                table.header_line,
-                None,
-                "Column {name}, named for {field}, is not in the file; it has {columns}",
-                name=name,
-                field=field,
-                columns=", ".join(table.header),
-            )
-            for field, name in named
-            if name is not None and table.column(name) is None
-        ]
-        if unknown:
-            raise FileError(unknown)
-
 
 def mapped_deals(
     table: CsvTable | CsvStream,
@@ -87,7 +68,7 @@ def mapped_deals(
     another word that is known; what says neither is refused with its line and column.
     Raises FileError for columns that the file does not have.
     """
-    columns.require_in(table)
+    table.require_named(asdict(columns))
     won = {value.strip().casefold() for value in won_values}
 
     def amount_of(cell: Cell) -> Decimal | None:

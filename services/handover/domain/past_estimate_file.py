@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass
 from datetime import date
 from decimal import Decimal
 from typing import TypeVar
@@ -11,7 +11,6 @@ from services.chassis.csv_cell import DateFormat, Refused, date_in, line_in, nam
 from services.chassis.csv_records import CsvRow
 from services.chassis.csv_table import Cell, CsvHeader, CsvStream, CsvTable
 from services.chassis.errors import FieldError
-from services.chassis.file_problem import FileError, file_problem
 from services.handover.domain.deal_cell import DecimalMark, amount_in
 from services.handover.domain.estimate import HOURS_BELOW, Basis
 
@@ -37,24 +36,6 @@ class PastColumns:
     item: str | None = None
     estimated_by: str | None = None
     completed_on: str | None = None
-
-    def require_in(self, table: CsvHeader) -> None:
-        """Raises FileError that names each column the file does not have."""
-        named = [(field.name, getattr(self, field.name)) for field in fields(self)]
-        unknown = [
-            file_problem(
-                table.header_line,
-                None,
-                "Column {name}, named for {field}, is not in the file; it has {columns}",
-                name=name,
-                field=field,
-                columns=", ".join(table.header),
-            )
-            for field, name in named
-            if name is not None and table.column(name) is None
-        ]
-        if unknown:
-            raise FileError(unknown)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +80,7 @@ def past_estimates(
     table: CsvTable | CsvStream, columns: PastColumns, usual: Usual
 ) -> Iterator[PastRow]:
     """The past estimates of a file, row by row; raises FileError for columns that it does not have."""
-    columns.require_in(table)
+    table.require_named(asdict(columns))
     return _each_once(_read(table, row, columns, usual) for row in table.rows)
 
 

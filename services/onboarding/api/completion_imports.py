@@ -27,8 +27,9 @@ from services.chassis.web import (
     concept,
     language_of,
     listed,
+    mapping_as,
 )
-from services.onboarding.api.course_imports import MAPPED, ImportRemark, imported, mapping_of
+from services.onboarding.api.course_imports import MAPPED, ImportRemark, imported
 from services.onboarding.domain.base import directory
 from services.onboarding.domain.completion_file import CompletionFile, completions_in
 from services.onboarding.domain.completion_import import import_completions
@@ -182,7 +183,7 @@ async def import_completions_from_file(
 ) -> Response:
     """Trainers, never for themselves. Certificates as of each day, open assignments go on; the same file again changes nothing."""
     caller.require(Role.trainer)
-    columns = None if mapping is None else mapping_of(CompletionMapping, mapping)
+    columns = None if mapping is None else mapping_as(CompletionMapping, mapping).model_dump()
     # A large file takes a second of CPU: others are served meanwhile.
     told = await anyio.to_thread.run_sync(
         partial(_read, await file.read(), columns, date_format, now.date())

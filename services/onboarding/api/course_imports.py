@@ -7,7 +7,7 @@ from uuid import UUID
 import anyio.to_thread
 import orjson
 from fastapi import File, Form, Query, Request, UploadFile
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from services.chassis.caller import Role
@@ -23,7 +23,7 @@ from services.chassis.web import (
     SessionDep,
     concept,
     language_of,
-    member_errors,
+    mapping_as,
 )
 from services.onboarding.domain.course_file import MOST_MINUTES, CourseFile, Usual, courses_in
 from services.onboarding.domain.course_import import import_courses
@@ -126,7 +126,7 @@ async def import_courses_from_file(
             "The form is not valid.",
             errors=[FieldError("/default_state", "It is draft or published.")],
         )
-    columns = None if mapping is None else mapping_of(CourseMapping, mapping)
+    columns = None if mapping is None else mapping_as(CourseMapping, mapping).model_dump()
     usual = Usual(default_state, default_minutes)
     # A large file takes a second of CPU: others are served meanwhile.
     listed = await anyio.to_thread.run_sync(partial(_read, await file.read(), columns, usual))
@@ -140,16 +140,6 @@ async def import_courses_from_file(
 
 def _read(content: bytes, columns: dict[str, str | None] | None, usual: Usual) -> CourseFile:
     return courses_in(read_csv(content), columns, usual)
-
-
-def mapping_of(model: type[Body], mapping: str) -> dict[str, str | None]:
-    """The columns by field, as `model` names them; raises `Invalid`."""
-    try:
-        return model.model_validate_json(mapping).model_dump()
-    except ValidationError as error:
-        raise Invalid(
-            "The mapping is not valid.", errors=member_errors(error, "/mapping")
-        ) from error
 
 
 def imported(

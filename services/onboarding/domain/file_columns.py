@@ -82,20 +82,7 @@ class FileKind:
 
 
 def _mapped(table: CsvTable, mapping: Mapping[str, str]) -> dict[str, str]:
-    unknown = [
-        file_problem(
-            table.header_line,
-            None,
-            "Column {name}, named for {field}, is not in the file; it has {columns}",
-            name=name,
-            field=field,
-            columns=", ".join(table.header),
-        )
-        for field, name in mapping.items()
-        if table.column(name) is None
-    ]
-    if unknown:
-        raise FileError(unknown)
+    table.require_named(mapping)
     return {field: table.header[(table.column(name) or 1) - 1] for field, name in mapping.items()}
 
 
