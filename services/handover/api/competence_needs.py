@@ -29,7 +29,7 @@ from services.handover import events
 from services.handover.api.handovers import HANDOVERS
 from services.handover.domain.competence import HIGHEST_LEVEL, LOWEST_LEVEL, WAIVED, CompetenceNeed
 from services.handover.domain.completeness import require_answer
-from services.handover.domain.contents import load_part
+from services.handover.domain.contents import load_writable
 from services.handover.domain.handover import Handover
 from services.handover.domain.staffing import require_unstaffed
 from services.handover.domain.waiver import open_waiver
@@ -148,9 +148,7 @@ async def change_competence_need(
 ) -> Response:
     """JSON Merge Patch; If-Match is required. Until the handover is submitted. A waiver of the need as it was ends."""
     handover = await load(session, Handover, handover_id)
-    need = await load_part(session, CompetenceNeed, handover_id, need_id)
-    handover.require_writer(caller)
-    match.check(need.version)
+    need = await load_writable(session, CompetenceNeed, handover, need_id, caller, match)
     given = body.model_dump(exclude_unset=True)
     require_answer("/why", given.get("why"))
     need.sqlmodel_update(given)
@@ -174,9 +172,7 @@ async def delete_competence_need(
 ) -> Response:
     """If-Match is required. Until the handover is submitted, and unless somebody is staffed on it. A waiver of it ends."""
     handover = await load(session, Handover, handover_id)
-    need = await load_part(session, CompetenceNeed, handover_id, need_id)
-    handover.require_writer(caller)
-    match.check(need.version)
+    need = await load_writable(session, CompetenceNeed, handover, need_id, caller, match)
     await require_unstaffed(session, need_id)
     await _end_waiver(session, need_id, caller, now)
     record(session, events.competence_need_deleted(need))

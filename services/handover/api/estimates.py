@@ -37,7 +37,7 @@ from services.handover.api.handovers import HANDOVERS
 from services.handover.domain.base import directory
 from services.handover.domain.calibration import figures_alike
 from services.handover.domain.completeness import require_answer
-from services.handover.domain.contents import load_part
+from services.handover.domain.contents import load_part, load_writable
 from services.handover.domain.estimate import HOURS_BELOW, Basis, Estimate
 from services.handover.domain.estimating import (
     require_estimable,
@@ -325,9 +325,7 @@ async def change_estimate(
 ) -> Response:
     """JSON Merge Patch by the seller or a manager; If-Match is required. Until the handover is submitted."""
     handover = await load(session, Handover, handover_id)
-    estimate = await load_part(session, Estimate, handover_id, estimate_id)
-    handover.require_writer(caller)
-    match.check(estimate.version)
+    estimate = await load_writable(session, Estimate, handover, estimate_id, caller, match)
     given: dict[str, Any] = body.model_dump(exclude_unset=True)
     _require_answers(given)
     estimate.revise(given)
@@ -345,9 +343,7 @@ async def delete_estimate(
 ) -> Response:
     """The seller or a manager; If-Match is required. Until the handover is submitted, and unless it is part of the record."""
     handover = await load(session, Handover, handover_id)
-    estimate = await load_part(session, Estimate, handover_id, estimate_id)
-    handover.require_writer(caller)
-    match.check(estimate.version)
+    estimate = await load_writable(session, Estimate, handover, estimate_id, caller, match)
     estimate.require_deletable()
     record(session, events.estimate_deleted(estimate))
     await session.delete(estimate)

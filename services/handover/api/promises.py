@@ -30,7 +30,7 @@ from services.handover import events
 from services.handover.api.handovers import HANDOVERS
 from services.handover.domain.base import directory
 from services.handover.domain.completeness import require_answer
-from services.handover.domain.contents import changes_of, load_part, require_parts
+from services.handover.domain.contents import changes_of, load_writable, require_parts
 from services.handover.domain.guards import require_keepable
 from services.handover.domain.handover import Handover
 from services.handover.domain.log import LogEntry
@@ -279,9 +279,7 @@ async def change_promise(
 ) -> Response:
     """JSON Merge Patch; If-Match is required. Until the handover is submitted; a read-back of other words is void."""
     handover = await load(session, Handover, handover_id)
-    promise = await load_part(session, Promise, handover_id, promise_id)
-    handover.require_writer(caller)
-    match.check(promise.version)
+    promise = await load_writable(session, Promise, handover, promise_id, caller, match)
     given: dict[str, Any] = body.model_dump(exclude_unset=True)
     await require_parts(session, LogEntry, handover_id, "/evidence", given.get("evidence", []))
     await directory.require_people(
@@ -302,9 +300,7 @@ async def delete_promise(
 ) -> Response:
     """If-Match is required. Until the handover is submitted, and unless the log or a read-back names it."""
     handover = await load(session, Handover, handover_id)
-    promise = await load_part(session, Promise, handover_id, promise_id)
-    handover.require_writer(caller)
-    match.check(promise.version)
+    promise = await load_writable(session, Promise, handover, promise_id, caller, match)
     await require_deletable(session, promise)
     record(session, events.promise_deleted(promise))
     await session.delete(promise)

@@ -16,7 +16,7 @@ from services.chassis.reads import Read
 from services.chassis.web import CallerDep, MatchDep, SessionDep, ViewerDep, concept, found, listed
 from services.handover import events
 from services.handover.api.handovers import HANDOVERS
-from services.handover.domain.contents import load_part
+from services.handover.domain.contents import load_writable
 from services.handover.domain.customer import country_for
 from services.handover.domain.handover import Handover
 from services.handover.domain.reach import email_key, require_phone
@@ -141,9 +141,7 @@ async def change_stakeholder(
 ) -> Response:
     """JSON Merge Patch; If-Match is required. Until the handover is submitted."""
     handover = await load(session, Handover, handover_id)
-    stakeholder = await load_part(session, Stakeholder, handover_id, stakeholder_id)
-    handover.require_writer(caller)
-    match.check(stakeholder.version)
+    stakeholder = await load_writable(session, Stakeholder, handover, stakeholder_id, caller, match)
     given = await _reachable(session, handover, body.model_dump(exclude_unset=True))
     stakeholder.sqlmodel_update(given)
     record(session, events.stakeholder_changed(stakeholder, *changes(stakeholder)))
@@ -161,9 +159,7 @@ async def delete_stakeholder(
 ) -> Response:
     """If-Match is required. Until the handover is submitted."""
     handover = await load(session, Handover, handover_id)
-    stakeholder = await load_part(session, Stakeholder, handover_id, stakeholder_id)
-    handover.require_writer(caller)
-    match.check(stakeholder.version)
+    stakeholder = await load_writable(session, Stakeholder, handover, stakeholder_id, caller, match)
     record(session, events.stakeholder_deleted(stakeholder))
     await session.delete(stakeholder)
     return Response(status_code=204)

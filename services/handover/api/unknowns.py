@@ -29,7 +29,7 @@ from services.handover import events
 from services.handover.api.handovers import HANDOVERS
 from services.handover.domain.base import directory
 from services.handover.domain.completeness import Item, require_answer
-from services.handover.domain.contents import load_part
+from services.handover.domain.contents import load_writable
 from services.handover.domain.declaring import (
     let_go,
     question_for,
@@ -160,9 +160,7 @@ async def change_unknown(
 ) -> Response:
     """JSON Merge Patch; If-Match is required. Until the handover is submitted or the question answered, which changes too."""
     handover = await load(session, Handover, handover_id)
-    unknown = await load_part(session, Unknown, handover_id, unknown_id)
-    handover.require_writer(caller)
-    match.check(unknown.version)
+    unknown = await load_writable(session, Unknown, handover, unknown_id, caller, match)
     given = body.model_dump(exclude_unset=True)
     require_answer("/reason", given.get("reason"))
     require_day_ahead("/due_on", given.get("due_on"), now)
@@ -190,9 +188,7 @@ async def delete_unknown(
 ) -> Response:
     """If-Match is required. Until the handover is submitted. Withdraws its question, unless that was answered."""
     handover = await load(session, Handover, handover_id)
-    unknown = await load_part(session, Unknown, handover_id, unknown_id)
-    handover.require_writer(caller)
-    match.check(unknown.version)
+    unknown = await load_writable(session, Unknown, handover, unknown_id, caller, match)
     record(session, events.unknown_deleted(unknown))
     question = await question_of(session, unknown)
     if question is not None:

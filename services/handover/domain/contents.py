@@ -9,8 +9,10 @@ from uuid import UUID
 from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.chassis.caller import Caller
 from services.chassis.database import load, organization_of, reader_of
 from services.chassis.errors import FieldError, Invalid, NotFound
+from services.chassis.preconditions import Match
 from services.handover.domain.check_in import CheckIn
 from services.handover.domain.competence import CompetenceNeed
 from services.handover.domain.coverage import NeedCoverage, cover
@@ -80,6 +82,24 @@ async def load_part(
     part = await load(session, table, id, lock=lock)
     if part.handover_id != handover_id:
         raise NotFound("There is no such {thing}.", thing=table.__tablename__.replace("_", " "))
+    return part
+
+
+async def load_writable(
+    session: AsyncSession,
+    table: type[Part],
+    handover: Handover,
+    id: UUID,
+    caller: Caller,
+    match: Match,
+) -> Part:
+    """A part of what was said, locked to be changed or taken out while the handover is still being written.
+
+    Raises `NotFound`, `Forbidden`, `Frozen`, and `PreconditionFailed` where the caller has read an older version.
+    """
+    part = await load_part(session, table, handover.id, id)
+    handover.require_writer(caller)
+    match.check(part.version)
     return part
 
 
