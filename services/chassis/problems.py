@@ -58,11 +58,14 @@ def status_of(error: DomainError) -> int:
     raise LookupError(f"{type(error).__name__} has no status")
 
 
-def field_errors(language: Language, found: Iterable[FieldError]) -> list[dict[str, object]]:
-    """The `errors` member."""
+def field_errors(
+    language: Language, found: Iterable[FieldError], *, has_body: bool = True
+) -> list[dict[str, object]]:
+    """The `errors` member. What would be wrong in a body is wrong in the thing itself where none was sent."""
     listed: list[dict[str, object]] = []
     for error in found:
-        entry: dict[str, object] = {} if error.where is None else {"in": error.where}
+        where = None if error.where == "body" and not has_body else error.where
+        entry: dict[str, object] = {} if where is None else {"in": where}
         entry["pointer"] = error.pointer
         entry["detail"] = translate(language, error.template, error.params)
         if error.line is not None:
@@ -73,7 +76,9 @@ def field_errors(language: Language, found: Iterable[FieldError]) -> list[dict[s
     return listed
 
 
-def problem_body(language: Language, status: int, error: DomainError) -> dict[str, object]:
+def problem_body(
+    language: Language, status: int, error: DomainError, *, has_body: bool = True
+) -> dict[str, object]:
     """The members of a problem."""
     body: dict[str, object] = {
         "type": f"/problems/{error.slug}",
@@ -83,7 +88,7 @@ def problem_body(language: Language, status: int, error: DomainError) -> dict[st
     }
     found: Iterable[FieldError] = getattr(error, "errors", ())
     if found:
-        body["errors"] = field_errors(language, found)
+        body["errors"] = field_errors(language, found, has_body=has_body)
     for name, value in error.members().items():
         body[name] = _translated(language, value)
     request_id = REQUEST_ID.get()
@@ -107,8 +112,9 @@ def problem(
     error: DomainError,
     *,
     headers: Mapping[str, str] | None = None,
+    has_body: bool = True,
 ) -> Response:
-    """The response for a domain error."""
+    """The response for a domain error; `has_body`: whether the request had one."""
     code = status_of(error)
     sent = dict(headers or {})
     sent["Content-Language"] = language
@@ -117,7 +123,7 @@ def problem(
     if isinstance(error, errors.Unavailable | errors.InProgress):
         sent["Retry-After"] = str(error.retry_after)
     return Response(
-        orjson.dumps(problem_body(language, code, error), default=str),
+        orjson.dumps(problem_body(language, code, error, has_body=has_body), default=str),
         status_code=code,
         headers=sent,
         media_type=MEDIA_TYPE,

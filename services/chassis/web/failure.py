@@ -205,7 +205,9 @@ def _dangling(caught: asyncpg.ForeignKeyViolationError, constraint: str) -> Doma
 
 async def _on_domain_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, DomainError)  # registered for it alone
-    return problems.problem(language_of(request), error)
+    sent = request.headers
+    has_body = sent.get("content-length", "0") != "0" or "transfer-encoding" in sent
+    return problems.problem(language_of(request), error, has_body=has_body)
 
 
 async def _on_validation_error(request: Request, error: Exception) -> Response:

@@ -158,6 +158,8 @@ async def test_a_course_without_units_is_not_published(firm: Firm):
     response = await firm.trainer.post(f"/v1/courses/{new['id']}/versions/1/publication")
     assert response.status_code == 422
     assert response.json()["missing"] == [{"field": "units"}]
+    # Nothing was sent that could be wrong.
+    assert response.json()["errors"] == [{"pointer": "/units", "detail": "This is required."}]
 
 
 async def test_a_number_that_is_not_there_is_not_found(firm: Firm):
