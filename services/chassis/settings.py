@@ -9,6 +9,7 @@ from pydantic import AnyHttpUrl, Field, PositiveInt, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from sqlalchemy.engine import URL, make_url
 
+from services.chassis.address import address_of
 from services.chassis.embedded import default_data_dir
 
 SERVICES = ("gateway", "handover", "onboarding")
@@ -94,14 +95,15 @@ class Settings(BaseSettings):
         LogFormat.json, description="json for machines, console for eyes."
     )
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
-    url: AnyHttpUrl = Field(
-        AnyHttpUrl("http://127.0.0.1:8000"),
-        description="Where the command line finds the gateway (for imports).",
+    url: AnyHttpUrl | None = Field(
+        None,
+        description="Where the command line finds the gateway (for imports). "
+        "Default: the first of STAFETT_GATEWAY_URLS, else STAFETT_HOST and STAFETT_PORT of this machine.",
     )
     public_url: AnyHttpUrl | None = Field(
         None,
         description="Where outsiders reach the gateway: stands in certificates, which are verified there. "
-        "Default: STAFETT_URL.",
+        "Default: as STAFETT_URL.",
     )
     api_key: SecretStr | None = Field(
         None, description="The API key with which the command line calls the gateway."
@@ -118,9 +120,16 @@ class Settings(BaseSettings):
         return self.keys_dir or self.data_dir / "keys"
 
     @cached_property
+    def gateway_address(self) -> str:
+        """Where this machine finds the gateway, without a slash at the end."""
+        if self.url is not None:
+            return str(self.url).rstrip("/")
+        return self.gateway_urls[0] if self.gateway_urls else address_of(self.host, self.port)
+
+    @cached_property
     def public_address(self) -> str:
         """Where outsiders reach the gateway, without a slash at the end."""
-        return str(self.public_url or self.url).rstrip("/")
+        return str(self.public_url).rstrip("/") if self.public_url else self.gateway_address
 
     def urls_of(self, service: str) -> list[str]:
         """The addresses at which `service` runs; empty when it was not told."""

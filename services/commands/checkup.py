@@ -18,9 +18,9 @@ from pydantic import ValidationError
 from sqlalchemy import URL
 from sqlalchemy.exc import ArgumentError
 
+from services.chassis.address import address_of, is_of_this_machine
 from services.chassis.embedded_account import EmbeddedPostgresError
 from services.chassis.settings import SERVICES, Settings
-from services.commands.address import address_of
 from services.commands.plain_words import settings_problems
 from services.installation import Installation, newest_revisions, plain_address, revision_of
 
@@ -80,7 +80,7 @@ async def examine() -> list[Check]:
     except ValidationError as error:
         found = "\n".join(line.strip() for line in settings_problems(error))
         return [*checks, _wrong("settings", found, "Correct the variables.")]
-    checks.append(_ok("settings", "every setting can be read"))
+    checks += [_ok("settings", "every setting can be read"), public_address(settings)]
     checks += [data_dir(settings.data_dir), space(settings.data_dir)]
     checks += keys(settings.keys_folder)
     checks += [check async for check in database(settings)]
@@ -105,6 +105,22 @@ def unknown_variables(environment: "os._Environ[str] | dict[str, str]") -> Itera
             near = get_close_matches(name.upper(), known, n=1)
             meant = f"Did you mean {near[0]}?" if near else "Remove it."
             yield _warning("settings", f"{name} is no setting and is not heeded", meant)
+
+
+def public_address(settings: Settings) -> Check:
+    """Whether the address that certificates and badges carry for good leads here from elsewhere."""
+    name, address = "public address", settings.public_address
+    remedy = (
+        "Before you issue certificates, set STAFETT_PUBLIC_URL (or STAFETT_URL) to the address at which "
+        "others reach the gateway. What was issued keeps the address that it has."
+    )
+    if is_of_this_machine(address):
+        return _warning(
+            name, f"certificates carry {address}, which leads nowhere from elsewhere", remedy
+        )
+    if settings.public_url is None and settings.url is None:
+        return _warning(name, f"certificates carry {address}: nobody chose it", remedy)
+    return _ok(name, f"certificates carry {address}")
 
 
 def data_dir(folder: Path) -> Check:

@@ -18,7 +18,7 @@ def demo(
     ] = False,
 ) -> None:
     """Fill the demo company, or find it again, and print a key for each role."""
-    from services.commands.address import address_of
+    from services.chassis.address import address_of
     from services.commands.running import opened
     from services.demo.invitation import invitation
 

@@ -146,9 +146,9 @@ async def _client(
 
 
 def _over_network(settings: Settings) -> httpx.AsyncClient:
-    chosen = "url" in settings.model_fields_set
-    url = str(settings.url) if chosen else f"http://127.0.0.1:{settings.port}"
-    return httpx.AsyncClient(base_url=url, timeout=httpx.Timeout(120, connect=5))
+    return httpx.AsyncClient(
+        base_url=settings.gateway_address, timeout=httpx.Timeout(120, connect=5)
+    )
 
 
 async def _in_demo(installation: Any, wanted: Wanted) -> str:

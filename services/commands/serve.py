@@ -83,7 +83,7 @@ def serve(
     # Nothing that is imported is garbage, and looking for some takes a fifth of the start. The
     # server enables it again.
     gc.disable()
-    from services.commands.address import address_of
+    from services.chassis.address import address_of
     from services.serving import end_on_signals, listen, serve_one
 
     end_on_signals()

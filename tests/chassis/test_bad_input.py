@@ -188,3 +188,21 @@ async def test_no_problem_tells_of_the_inside(firm: Firm) -> None:
     for answer in answers:
         for word in ("Traceback", "SELECT", "INSERT", "asyncpg", "sqlalchemy", "/work", "postgres"):
             assert word not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("due", "pointer"),
+    [
+        ({"kind": "after_hire"}, "/due/days"),
+        ({"kind": "after_hire", "days": 3, "after_hire": 1}, "/due/after_hire"),
+        ({"kind": "before_go_live", "working_days": -1, "go_live_on": "2199-03-01"},
+         "/due/working_days"),
+        ({"kind": "never"}, "/due"),
+    ],
+)  # fmt: skip
+async def test_what_is_wrong_in_one_of_several_forms_is_pointed_to_as_it_was_sent(
+    firm: Firm, due: dict[str, Any], pointer: str
+) -> None:
+    ids = {"person_id": str(firm.learner.id), "curriculum_id": str(firm.learner.id)}
+    body = assert_problem(await firm.trainer.post("/v1/assignments", {**ids, "due": due}), 422)
+    assert [error["pointer"] for error in body["errors"]] == [pointer]

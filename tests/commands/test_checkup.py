@@ -4,6 +4,7 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
@@ -20,6 +21,7 @@ from services.commands.checkup import (
     keys,
     neighbours,
     port,
+    public_address,
     space,
     unknown_variables,
 )
@@ -87,6 +89,33 @@ async def test_a_port_that_is_free_is_right_and_one_that_is_taken_is_not() -> No
         taken.settimeout(5)
         assert (await port(settings)).verdict is Verdict.wrong
     assert (await port(settings)).verdict is Verdict.ok
+
+
+@pytest.mark.parametrize(
+    ("given", "carried"),
+    [
+        ({"port": 8144}, "http://127.0.0.1:8144,"),
+        ({"host": "0.0.0.0", "port": 8144}, "http://127.0.0.1:8144,"),
+        ({"host": "stafett.internal", "port": 8144}, "http://stafett.internal:8144:"),
+        ({"gateway_urls": ["http://gateway:8000"]}, "http://gateway:8000:"),
+        ({"url": "http://localhost:8000"}, "http://localhost:8000,"),
+        ({"public_url": "http://[::1]:8000"}, "http://[::1]:8000,"),
+    ],
+)
+def test_certificates_that_nobody_elsewhere_could_verify_are_warned_of(
+    given: dict[str, Any], carried: str
+) -> None:
+    check = public_address(Settings(**given))
+    assert check.verdict is Verdict.warning
+    assert f"carry {carried}" in check.found
+    assert "STAFETT_PUBLIC_URL" in (check.remedy or "")
+
+
+@pytest.mark.parametrize("name", ["url", "public_url"])
+def test_an_address_that_somebody_chose_and_others_reach_is_right(name: str) -> None:
+    check = public_address(Settings(**{name: "https://stafett.example/", "port": 8144}))
+    assert check.verdict is Verdict.ok
+    assert check.found == "certificates carry https://stafett.example"
 
 
 async def test_a_service_that_does_not_answer_is_wrong() -> None:

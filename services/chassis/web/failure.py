@@ -1,14 +1,14 @@
 """Whatever goes wrong, as a problem: our errors, FastAPI's, the database's, and our own mistakes."""
 
 import re
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, TypeVar
 
 import asyncpg
 import structlog
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 from sqlalchemy import exc
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -20,6 +20,7 @@ from services.chassis.database import UNFIT, driver_error, is_gone
 from services.chassis.errors import DomainError, FieldError, Invalid, Unfit
 from services.chassis.fields import ONE_LINE, PRINTABLE
 from services.chassis.telemetry import ERRORS
+from services.chassis.web.pointer import path_in, pointer_of
 from services.chassis.web.request import language_of
 
 log = structlog.get_logger(__name__)
@@ -85,38 +86,36 @@ _MEMBER = re.compile(r"<\w+\.\w+: ('[^']*')>")
 _AFTER_AN_ID = re.compile(r"(?<=_id)_")
 
 
-def pointer_part(name: str) -> str:
-    """A name as a part of a JSON Pointer (RFC 6901); half a surrogate pair, which JSON lets in, becomes `?`."""
-    return name.encode("utf-8", "replace").decode().replace("~", "~0").replace("/", "~1")
-
-
-def validation_error(caught: RequestValidationError) -> DomainError:
-    """FastAPI's validation errors as ours."""
+def validation_error(
+    caught: RequestValidationError, body: TypeAdapter[Any] | None = None
+) -> DomainError:
+    """FastAPI's validation errors as ours; `body` is what the request's was held against."""
     found_errors: list[FieldError] = []
     for error in caught.errors():
         if error["type"] == "json_invalid":
             return errors.Malformed("The body is not JSON.")
         where, *path = error["loc"] or ("body",)
-        found_errors.append(_field_error(error, _pointer(path), str(where)))
+        if where == "body" and body is not None:
+            path = path_in(body, path)
+        found_errors.append(_field_error(error, pointer_of(path), str(where)))
     return Invalid("The request is not valid.", errors=found_errors)
 
 
 def mapping_as(model: type[M], mapping: str) -> M:
     """The JSON in the field `mapping` of a form; raises `Invalid` with pointers that begin with the field's."""
+    adapter = TypeAdapter(model)
     try:
         return model.model_validate_json(mapping)
     except ValidationError as caught:
         raise Invalid(
             "The mapping is not valid.",
             errors=[
-                _field_error(error, "/mapping" + _pointer(error["loc"]), "body")
+                _field_error(
+                    error, pointer_of(["mapping", *path_in(adapter, error["loc"])]), "body"
+                )
                 for error in caught.errors()
             ],
         ) from caught
-
-
-def _pointer(path: Sequence[str | int]) -> str:
-    return "".join("/" + pointer_part(str(part)) for part in path)
 
 
 def _field_error(error: Mapping[str, Any], pointer: str, where: str) -> FieldError:
@@ -212,7 +211,13 @@ async def _on_domain_error(request: Request, error: Exception) -> Response:
 
 async def _on_validation_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    return problems.problem(language_of(request), validation_error(error))
+    return problems.problem(language_of(request), validation_error(error, _body_of(request)))
+
+
+def _body_of(request: Request) -> TypeAdapter[Any] | None:
+    """What a body must be at this address; None where none is asked for."""
+    field = getattr(request.scope.get("route"), "body_field", None)
+    return None if field is None else field._type_adapter
 
 
 async def _on_database_error(request: Request, error: Exception) -> Response:

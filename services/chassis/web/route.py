@@ -20,8 +20,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from services.chassis.errors import FieldError, Invalid
 from services.chassis.idempotency import Answer, KeyedRequest
 from services.chassis.web.answer import Spooled
-from services.chassis.web.failure import pointer_part
 from services.chassis.web.handling import direct_handler
+from services.chassis.web.pointer import pointer_part
 from services.chassis.web.request import Replayed
 
 

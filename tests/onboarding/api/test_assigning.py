@@ -307,8 +307,8 @@ async def test_trainers_and_managers_assign_and_nobody_else(firm: Firm):
     [
         ({}, ""),
         ({"emails": [], "csv": "a@b.example"}, ""),
-        ({"emails": ["a@b.example"], "due": {"kind": "fixed"}}, "/due/fixed/on"),
-        ({"emails": [], "due": {"kind": "after_hire", "days": -1}}, "/due/after_hire/days"),
+        ({"emails": ["a@b.example"], "due": {"kind": "fixed"}}, "/due/on"),
+        ({"emails": [], "due": {"kind": "after_hire", "days": -1}}, "/due/days"),
         ({"emails": [], "due": {"kind": "someday"}}, "/due"),
         ({"emails": [], "starts_on": "9999-01-01"}, "/starts_on"),
         ({"emails": [], "starts_on": in_days(-1)}, "/starts_on"),

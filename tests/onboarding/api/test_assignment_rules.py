@@ -336,10 +336,10 @@ async def test_trainers_write_rules_managers_and_admins_read_and_nobody_else(
 @pytest.mark.parametrize(
     ("given", "pointer"),
     [
-        ({"due": {"kind": "before_go_live", "working_days": 5}}, "/due/before_go_live/go_live_on"),
+        ({"due": {"kind": "before_go_live", "working_days": 5}}, "/due/go_live_on"),
         (
             {"due": {"kind": "before_go_live", "working_days": -1, "go_live_on": "2027-01-01"}},
-            "/due/before_go_live/working_days",
+            "/due/working_days",
         ),
         ({"on_leave": "shout"}, "/on_leave"),
         ({"active": "yes"}, "/active"),
