@@ -1,11 +1,11 @@
 """The gate of a rollout: who of each team counts, who has what it requires, and who is missing. One statement.
 
 Who counts: the active people of the audience, but for those who rest from a required curriculum (leave, or another reason
-that somebody gave); everyone left out is told with the reason, also those of the same teams whom the audience does not
-hold. A person has a curriculum when an assignment of it is completed, unless a certificate that came of it has run out on
-the day, or was revoked, and no other stands in its place. A team meets the gate when as many have everything as it takes:
-need = ⌈min_pct × those who count ÷ 100⌉. It may go live, too, with an override that a second person approved and that has
-not run out.
+that somebody gave); everyone left out is told with the reason, also those of the same teams whom the audience does not hold.
+A person has a curriculum when an assignment of it is completed, unless a waiver that it rests on or a certificate that came
+of it has run out on the day, or was revoked, and no other stands in its place. A team meets the gate when as many have
+everything as it takes: need = ⌈min_pct × those who count ÷ 100⌉. It may go live, too, with an override that a second person
+approved and that has not run out.
 """
 
 from collections.abc import Mapping, Sequence
@@ -41,6 +41,7 @@ WITH chosen AS MATERIALIZED (
     SELECT a.id, a.person_id, a.curriculum_id
     FROM assignment AS a
     WHERE a.organization_id = $1 AND a.curriculum_id = ANY($4) AND a.state = 'completed'
+        AND (a.waived_until IS NULL OR a.waived_until >= $5)
 ), lapsed AS (
     SELECT c.assignment_id
     FROM certificate AS c
