@@ -35,6 +35,8 @@ BEHIND = Gauge(
 )
 
 BATCH = 500
+# As long as a client of ours waits for an answer.
+_PATIENCE_SECONDS = 25
 
 
 def followed_feed_table(metadata: MetaData) -> Table:
@@ -131,11 +133,12 @@ class FeedFollower:
 
     async def _apply_batch(self) -> int:
         async with self._database.across_organizations() as (connection, driver):
-            # Neither takes a transaction id, which the feed would wait for while we wait for the feed.
+            # Takes no transaction id, which the feed would wait for while we wait for the feed. Whoever needs what another is
+            # just applying waits for it longer than for a row that somebody changes.
             await driver.execute(
-                "SELECT pg_advisory_xact_lock(hashtext($1), hashtext($2))",
-                self._follower,
-                self.source,
+                f"SET LOCAL lock_timeout = '{_PATIENCE_SECONDS}s';"
+                f"SELECT pg_advisory_xact_lock(hashtext('{self._follower}'), hashtext('{self.source}'));"
+                "SET LOCAL lock_timeout TO DEFAULT"
             )
             after = await driver.fetchval(
                 "SELECT after FROM followed_feed WHERE source = $1", self.source

@@ -98,7 +98,7 @@ class Sender:
 
         response = await ask()
         for _ in range(PATIENCE):
-            if response.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+            if response.is_success or "Retry-After" not in response.headers:
                 break
             await asyncio.sleep(int(response.headers["Retry-After"]))
             response = await ask()

@@ -82,6 +82,26 @@ async def test_each_event_is_applied_once_also_when_several_follow_at_once(firm:
     assert await heard(firm) == making.result()
 
 
+async def test_who_needs_what_another_is_applying_waits_for_it_longer_than_for_a_row(
+    firm: Firm,
+) -> None:
+    made = await make(firm, 1)
+    let_go = asyncio.Event()
+
+    async def held(session: AsyncSession, event: HeardEvent) -> None:
+        await let_go.wait()
+        await note(session, event)
+
+    slow = asyncio.create_task(follower_in(firm, held).catch_up())
+    await asyncio.sleep(0.1)
+    waiting = asyncio.create_task(follower_in(firm, note).catch_up())
+    done, _ = await asyncio.wait({waiting}, timeout=3.3)
+    assert done == set()
+    let_go.set()
+    await asyncio.gather(slow, waiting)
+    assert await heard(firm) == made
+
+
 def failing_at(number: int) -> tuple[Listener, list[str]]:
     """A listener that breaks after it has applied the event of this number, once."""
     applied: list[str] = []
