@@ -16,16 +16,12 @@ FROM log_entry c
 JOIN log_entry o ON o.organization_id = c.organization_id AND o.id = c.corrects
 WHERE c.organization_id = CAST(:organization_id AS uuid) AND c.corrects IS NOT NULL AND c.handover_id
 """
-_OF_HANDOVER = Statement(text(_OF + "= CAST(:id AS uuid)"))
-_OF_CUSTOMER = Statement(
-    text(
-        _OF
-        + """IN (
+_THEIRS = """IN (
   SELECT h.id FROM handover h
   WHERE h.organization_id = CAST(:organization_id AS uuid) AND h.customer_id = CAST(:id AS uuid)
 )"""
-    )
-)
+_OF_HANDOVER = Statement(text(_OF + "= CAST(:id AS uuid)"))
+_OF_CUSTOMER = Statement(text(_OF + _THEIRS))
 
 
 @dataclass(frozen=True, slots=True)
