@@ -25,7 +25,8 @@ from services.chassis.web import (
     form_of,
     language_of,
 )
-from services.handover.domain.brief import Brief, read_brief, write_brief
+from services.handover.domain.brief import Brief, write_brief
+from services.handover.domain.brief_reading import read_brief
 
 router = concept("briefs")
 _TEMPLATES = Path(__file__).parent.parent / "templates"

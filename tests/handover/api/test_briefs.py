@@ -13,7 +13,8 @@ from services.chassis.forms import disposition, preferred
 from services.chassis.language import Language
 from services.chassis.tables import new_id
 from services.handover.api.briefs import FORMS, as_html, as_markdown, as_pdf
-from services.handover.domain.brief import Brief, Entry, Fact, Section, Words
+from services.handover.domain.brief import Brief, Entry, Fact, Section
+from services.handover.domain.brief_words import Words
 from tests.conftest import Firm, Person
 from tests.handover.makers import (
     accept_answer,
