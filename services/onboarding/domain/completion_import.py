@@ -7,7 +7,6 @@ completion holds no more or belongs to a cycle before.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import Any
 from uuid import UUID
@@ -17,34 +16,22 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.chassis.caller import Caller
 from services.chassis.database import load, organization_of, reader_of
-from services.chassis.errors import FieldError
 from services.chassis.events import Event, changes, record
-from services.chassis.file_problem import file_problem
 from services.chassis.tables import Row
 from services.onboarding import events
 from services.onboarding.domain.assignment import UNDER_WAY, Assignment, ItemCompletion, State
 from services.onboarding.domain.certificate import Certificate
 from services.onboarding.domain.certifying import certify_whole, revoke
-from services.onboarding.domain.completion_file import CompletionRow, ToldCompletion
+from services.onboarding.domain.completion_file import CompletionRow
+from services.onboarding.domain.completion_judging import Wanted, is_to_do, judged
 from services.onboarding.domain.completion_record import Learner, Learning, learning_of
-from services.onboarding.domain.completion_subjects import Subject, Subjects, subjects_of
+from services.onboarding.domain.completion_subjects import subjects_of
 from services.onboarding.domain.course_set import CourseSet, Item, Rule, is_complete
 from services.onboarding.domain.past_certificates import Issuing
 from services.onboarding.domain.past_completion import PastCompletion
-from services.onboarding.domain.row_outcome import RowOutcome, RowResult
+from services.onboarding.domain.row_outcome import RowOutcome
 
 ANEW = "It was imported anew, with other details."
-
-
-@dataclass(slots=True)
-class _Wanted:
-    """A row that is to be taken in; `before` is what stands there of it."""
-
-    told: ToldCompletion
-    outcome: RowOutcome
-    person_id: UUID
-    subject: Subject
-    before: PastCompletion | None = None
 
 
 async def import_completions(
@@ -61,14 +48,14 @@ async def import_completions(
         {"key": f"completion import {organization_of(session)}"},
     )
     subjects = await subjects_of(reader_of(session), rows)
-    outcomes, wanted = _judged(rows, subjects, caller)
+    outcomes, wanted = judged(rows, subjects, caller)
     learning = await learning_of(
         session,
         {one.person_id for one in wanted},
         {one.subject.id for one in wanted},
         now.date(),
     )
-    to_do = [one for one in wanted if _is_to_do(one, learning)]
+    to_do = [one for one in wanted if is_to_do(one, learning)]
     if not dry_run:
         await _take_back(session, caller, learning, to_do, now)
     importing = _Importing(caller, learning, now)
@@ -84,79 +71,11 @@ async def import_completions(
     return outcomes
 
 
-def _judged(
-    rows: Sequence[CompletionRow], subjects: Subjects, caller: Caller
-) -> tuple[list[RowOutcome], list[_Wanted]]:
-    """The outcome of every row so far, and the rows that say who completed what."""
-    outcomes: list[RowOutcome] = []
-    wanted: list[_Wanted] = []
-    first: dict[tuple[UUID, UUID, date], int] = {}
-    for row in rows:
-        outcome = RowOutcome(row.line, RowResult.failed, errors=row.problems)
-        outcomes.append(outcome)
-        if row.told is None:
-            continue
-        person, subject = subjects.person(row.told), subjects.subject(row.told)
-        problems = [one for one in (person, subject) if isinstance(one, FieldError)]
-        if not problems and person == caller.person_id:
-            problems = [
-                row.told.who.problem(
-                    "Nobody records a completion of their own: another trainer does"
-                )
-            ]
-        outcome.errors = problems
-        if isinstance(person, FieldError) or isinstance(subject, FieldError) or problems:
-            continue
-        problem = _unfit_level(row.told, subject)
-        if problem is not None:
-            outcome.fail(problem)
-            continue
-        line = first.setdefault((person, subject.id, row.told.completed_on), row.line)
-        if line != row.line:
-            outcome.result = RowResult.skipped
-            template = "The same completion stands in line {line}."
-            outcome.remarks.append(file_problem(row.line, None, template, line=line))
-            continue
-        outcome.result = RowResult.created
-        wanted.append(_Wanted(row.told, outcome, person, subject))
-    return outcomes, wanted
-
-
-def _unfit_level(told: ToldCompletion, subject: Subject) -> FieldError | None:
-    if told.level is None or told.course is None:
-        return None
-    taught = subject.taught_on(told.completed_on)
-    if taught is not None and taught.competence is not None:
-        return None
-    return told.level_cell.problem("The course gives no competence, so there is no level in it")
-
-
-def _is_to_do(one: _Wanted, learning: Learning) -> bool:
-    """Whether it is new, or says otherwise than what was imported before."""
-    key = (one.person_id, one.subject.id, one.told.completed_on)
-    one.before = learning.imported.get(key)
-    if one.before is not None:
-        one.outcome.id = one.before.id
-        same = _said(one.before) == _said(one.told)
-        one.outcome.result = RowResult.unchanged if same else RowResult.updated
-        return not same
-    if key in learning.days:
-        one.outcome.result = RowResult.unchanged
-        remark = "It is on record already, from the same day."
-        one.outcome.remarks.append(file_problem(one.outcome.line, None, remark))
-        return False
-    return True
-
-
-def _said(of: PastCompletion | ToldCompletion) -> tuple[object, ...]:
-    return (of.expires_on, of.level, of.basis, of.evidence)
-
-
 async def _take_back(
     session: AsyncSession,
     caller: Caller,
     learning: Learning,
-    to_do: Sequence[_Wanted],
+    to_do: Sequence[Wanted],
     now: datetime,
 ) -> None:
     """Revoke the certificates that are issued anew with other details."""
@@ -171,7 +90,7 @@ async def _take_back(
     await learning.read_certificates(session)
 
 
-def _certifies_anew(one: _Wanted, before: PastCompletion) -> bool:
+def _certifies_anew(one: Wanted, before: PastCompletion) -> bool:
     return (before.expires_on, before.level) != (one.told.expires_on, one.told.level)
 
 
@@ -186,7 +105,7 @@ class _Importing:
         self._issuing = Issuing(learning.policies, now, self._new, self._told)
         self._completed: list[Assignment] = []
 
-    def take(self, one: _Wanted) -> None:
+    def take(self, one: Wanted) -> None:
         """Take in a completion, or what it says otherwise."""
         told = one.told
         if one.before is not None:
@@ -214,7 +133,7 @@ class _Importing:
         self._new.append(past)
         self._told.append(events.completion_imported(past))
 
-    def _revise(self, one: _Wanted, past: PastCompletion) -> None:
+    def _revise(self, one: Wanted, past: PastCompletion) -> None:
         anew = _certifies_anew(one, past)
         past.expires_on, past.level = one.told.expires_on, one.told.level
         past.basis, past.evidence = one.told.basis, one.told.evidence
@@ -226,7 +145,7 @@ class _Importing:
                 self._issuing.certify(learner, certificate, one.told.expires_on)
                 past.certificate_id = certificate.id
 
-    def _certificate(self, one: _Wanted, assignment: Assignment | None) -> Certificate | None:
+    def _certificate(self, one: Wanted, assignment: Assignment | None) -> Certificate | None:
         """What a row leads to, not yet issued; None for a course that gives no competence."""
         of_course = one.told.course is not None
         taught = one.subject.taught_on(one.told.completed_on)
@@ -247,7 +166,7 @@ class _Importing:
 
     # --- a course
 
-    def _take_course(self, one: _Wanted, learner: Learner, past: PastCompletion) -> None:
+    def _take_course(self, one: Wanted, learner: Learner, past: PastCompletion) -> None:
         day = one.told.completed_on
         certificate = self._certificate(one, None)
         until = one.told.expires_on
@@ -320,7 +239,7 @@ class _Importing:
 
     # --- a curriculum
 
-    def _take_curriculum(self, one: _Wanted, learner: Learner, past: PastCompletion) -> None:
+    def _take_curriculum(self, one: Wanted, learner: Learner, past: PastCompletion) -> None:
         day = one.told.completed_on
         assignment = self._open_for(one, learner) or self._begun(one, learner)
         certificate = self._certificate(one, assignment)
@@ -341,7 +260,7 @@ class _Importing:
         learner.finish(assignment, day)
         self._learning.days.add((learner.person_id, one.subject.id, day))
 
-    def _open_for(self, one: _Wanted, learner: Learner) -> Assignment | None:
+    def _open_for(self, one: Wanted, learner: Learner) -> Assignment | None:
         """The assignment under way that this completes."""
         until = one.told.expires_on
         if until is not None and until < self._today:
@@ -356,7 +275,7 @@ class _Importing:
             None,
         )
 
-    def _begun(self, one: _Wanted, learner: Learner) -> Assignment:
+    def _begun(self, one: Wanted, learner: Learner) -> Assignment:
         """An assignment that is completed from the beginning: a cycle of its own."""
         version_id = one.subject.curriculum_version_id
         assert version_id is not None
