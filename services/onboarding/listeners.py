@@ -21,7 +21,7 @@ async def keep_person(session: AsyncSession, event: HeardEvent) -> None:
     person = event.data["person"]
     if not person["active"]:
         # Before the assignments are locked: whoever takes attendance locks in this order, too.
-        await release_seats(session, UUID(person["id"]), INACTIVE, event.time)
+        await release_seats(session, UUID(person["id"]), INACTIVE.template, event.time)
     told: dict[UUID, datetime] = session.info.setdefault("people_told_of", {})
     told[UUID(person["id"])] = event.time
     once_at_the_end(session, _follow)

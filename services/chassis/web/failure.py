@@ -103,10 +103,10 @@ def validation_error(
 
 def mapping_as(model: type[M], mapping: str) -> M:
     """The JSON in the field `mapping` of a form; raises `Invalid` with pointers that begin with the field's."""
-    adapter = TypeAdapter(model)
     try:
         return model.model_validate_json(mapping)
     except ValidationError as caught:
+        adapter = TypeAdapter(model)
         raise Invalid(
             "The mapping is not valid.",
             errors=[

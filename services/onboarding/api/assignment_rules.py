@@ -26,6 +26,7 @@ from services.chassis.web import (
     SessionDep,
     concept,
     found,
+    language_of,
     listed,
 )
 from services.onboarding import events
@@ -36,8 +37,10 @@ from services.onboarding.api.due_policies import (
     DuePolicy,
     FixedDue,
 )
+from services.onboarding.api.spoken import WITH_WORDS, sentence_for, words
 from services.onboarding.domain.assignment import STEERING, Assignment, DueKind
 from services.onboarding.domain.assignment_rule import (
+    EXCEPTION_WORDS,
     AssignmentException,
     AssignmentRule,
     ExceptionReason,
@@ -142,6 +145,7 @@ class ExceptionOut(BaseModel):
     person_id: UUID
     person_name: str | None
     reason: ExceptionReason
+    detail: str = Field(description="The reason in words, in the reader's language.")
     resolved_at: Moment | None
 
 
@@ -231,6 +235,7 @@ EXCEPTIONS = Read(
         "rule_name": _r.name,
         "curriculum_id": _r.curriculum_id,
         "person_name": _p.name,
+        "detail": sentence_for(_x.reason),
     },
     source=AssignmentException.__table__.join(  # type: ignore[attr-defined]
         AssignmentRule.__table__,  # type: ignore[attr-defined]
@@ -239,7 +244,7 @@ EXCEPTIONS = Read(
         directory.person, (_p.organization_id == _x.organization_id) & (_p.id == _x.person_id)
     ),
     filters=["rule_id", "person_id", "reason"],
-    conditions={"resolved": _waits != bindparam("resolved", type_=_r.active.type)},
+    conditions={**WITH_WORDS, "resolved": _waits != bindparam("resolved", type_=_r.active.type)},
 )
 
 
@@ -422,4 +427,5 @@ async def list_assignment_exceptions(
 ) -> Response:
     """Trainers, managers and admins; newest first. One goes by itself when its reason does."""
     caller.require(*STEERING)
-    return listed(await EXCEPTIONS.page(reader, query), request)
+    said = words(language_of(request), EXCEPTION_WORDS)
+    return listed(await EXCEPTIONS.page(reader, query, words=said), request)

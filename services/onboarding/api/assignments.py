@@ -29,6 +29,7 @@ from services.chassis.caller import Role
 from services.chassis.database import Reader, load, reader_of
 from services.chassis.events import changes, record
 from services.chassis.fields import Body, Key, Moment, Prose
+from services.chassis.language import Language
 from services.chassis.pages import PageQuery
 from services.chassis.reads import Found, Read
 from services.chassis.web import (
@@ -38,10 +39,12 @@ from services.chassis.web import (
     SessionDep,
     concept,
     found,
+    language_of,
     listed,
 )
 from services.onboarding import events
 from services.onboarding.api.curriculum_versions import SetOut
+from services.onboarding.api.spoken import WITH_WORDS, own_reasons, reason_for, sentence_for
 from services.onboarding.api.versions import GrantOut
 from services.onboarding.domain.assignment import (
     STEERING,
@@ -278,6 +281,7 @@ _columns: dict[str, Any] = {
     "overdue": _overdue,
     "minutes": _v.minutes,
 }
+_reason = {"reason": func.coalesce(sentence_for(_a.reason), _a.reason)}
 # The day is a parameter of every read; as a condition that always holds it may be handed in as one.
 _conditions: dict[str, Any] = {
     "today": _today.is_not(None),
@@ -290,10 +294,10 @@ _conditions: dict[str, Any] = {
 ASSIGNMENTS = Read(
     AssignmentOut,
     Assignment,
-    columns=_columns,
+    columns={**_columns, **_reason},
     source=_source,
     filters=["person_id", "curriculum_id"],
-    conditions=_conditions,
+    conditions={**_conditions, **WITH_WORDS},
     sorts=["created_at"],
 )
 STORED = Read(
@@ -332,7 +336,7 @@ STORED = Read(
 )
 
 
-def with_progress(stored: Mapping[str, Any]) -> dict[str, Any]:
+def with_progress(stored: Mapping[str, Any], language: Language = "en") -> dict[str, Any]:
     """A stored assignment as the learner sees it: what is done, what is open, what comes next, how long it takes."""
     shown = dict(stored)
     completed: dict[str, dict[str, Any]] = shown.pop("done")
@@ -345,6 +349,7 @@ def with_progress(stored: Mapping[str, Any]) -> dict[str, Any]:
     following = next_item(sets, done) if under_way else None
     return {
         **shown,
+        "reason": reason_for(language, shown["reason"]),
         "sets": [_set_progress(one, completed, waived, under_way) for one in sets],
         "dropped": sorted(dropped, key=itemgetter("completed_at", "key")),
         "next_item": None if following is None else following.key,
@@ -392,10 +397,14 @@ def _set_progress(
     }
 
 
-async def detail_of(reader: Reader, assignment_id: UUID, today: date) -> Found:
+async def detail_of(
+    reader: Reader, assignment_id: UUID, today: date, language: Language = "en"
+) -> Found:
     """One assignment with its items, as it is sent."""
     stored = await STORED.one(reader, assignment_id, today=today)
-    return Found(orjson.dumps(with_progress(orjson.loads(stored.content))), stored.version)
+    return Found(
+        orjson.dumps(with_progress(orjson.loads(stored.content), language)), stored.version
+    )
 
 
 @router.get("/assignments", response_model=AssignmentPage, summary="List assignments")
@@ -413,17 +422,18 @@ async def list_assignments(
         else:
             query.person_id = query.person_id or caller.person_id
             await require_may_see_person(reader, caller, query.person_id)
-    return listed(await ASSIGNMENTS.page(reader, query, today=now.date()), request)
+    where = {"today": now.date(), "words": own_reasons(language_of(request))}
+    return listed(await ASSIGNMENTS.page(reader, query, **where), request)
 
 
 @router.get(
     "/assignments/{assignment_id}", response_model=AssignmentDetail, summary="Get an assignment"
 )
 async def get_assignment(
-    assignment_id: UUID, caller: CallerDep, now: NowDep, reader: ReaderDep
+    assignment_id: UUID, request: Request, caller: CallerDep, now: NowDep, reader: ReaderDep
 ) -> Response:
     """One assignment with its items, and its ETag."""
-    detail = await detail_of(reader, assignment_id, now.date())
+    detail = await detail_of(reader, assignment_id, now.date(), language_of(request))
     await require_may_see_person(reader, caller, UUID(orjson.loads(detail.content)["person_id"]))
     return found(detail)
 

@@ -39,10 +39,12 @@ from services.chassis.web import (
     ViewerDep,
     concept,
     found,
+    language_of,
     listed,
 )
 from services.onboarding import events
 from services.onboarding.api.sessions import SESSIONS, now_param
+from services.onboarding.api.spoken import WITH_WORDS, own_reasons, sentence_for
 from services.onboarding.domain.base import directory
 from services.onboarding.domain.booking import Booking, BookingState
 from services.onboarding.domain.own_people import people_seen_by, require_may_act_for
@@ -222,6 +224,7 @@ BOOKINGS = Read(
         "person_name": _p.name,
         "state": _state,
         "place_in_line": case((_waits & ~_is_next, _place)),
+        "reason": func.coalesce(sentence_for(_b.reason), _b.reason),
         "expires_at": case((_is_next, _if_made_now), else_=_b.expires_at),
         "clashes": func.coalesce(_clashes, literal_column("'[]'::json")),
     },
@@ -235,6 +238,7 @@ BOOKINGS = Read(
     .join(_line, true()),
     filters=["session_id", "person_id"],
     conditions={
+        **WITH_WORDS,
         "now": now_param.is_not(None),
         "state": _state == bindparam("state", type_=Text),
         "stored": _stored_state == func.any(bindparam("stored", type_=ARRAY(Text))),
@@ -265,9 +269,12 @@ async def _seen(reader: Viewer, caller: Caller) -> dict[str, Any]:
     return {"seen_people": await people_seen_by(reader, caller)}
 
 
-async def _shown(session: AsyncSession, booking: Booking, now: datetime, **rest: Any) -> Response:
+async def _shown(
+    session: AsyncSession, booking: Booking, now: datetime, request: Request, **rest: Any
+) -> Response:
     await session.flush()
-    return found(await BOOKINGS.one(reader_of(session), booking.id, now=now), **rest)
+    where = {"now": now, "words": own_reasons(language_of(request))}
+    return found(await BOOKINGS.one(reader_of(session), booking.id, **where), **rest)
 
 
 @router.post(
@@ -280,6 +287,7 @@ async def _shown(session: AsyncSession, booking: Booking, now: datetime, **rest:
 async def create_booking(
     session_id: UUID,
     body: NewBooking,
+    request: Request,
     caller: CallerDep,
     now: NowDep,
     runtime: RuntimeDep,
@@ -299,7 +307,7 @@ async def create_booking(
         booking = await add_booking(session, topic_session, person_id, caller.person_id)
         status = 201
     location = f"/v1/sessions/{session_id}/bookings/{booking.id}"
-    return await _shown(session, booking, now, status=status, location=location)
+    return await _shown(session, booking, now, request, status=status, location=location)
 
 
 @router.get(_LIST, response_model=BookingPage, summary="List a session's bookings")
@@ -314,16 +322,23 @@ async def list_session_bookings(
     """Everybody sees who is booked; who waits, came or did not, only the person, their manager or lead, trainers, admins."""
     await SESSIONS.require(reader, session_id)
     where = {"session_id": session_id, "now": now, **_stored(query)}
+    where |= {"words": own_reasons(language_of(request))}
     where |= await _seen(reader, caller)
     return listed(await BOOKINGS.page(reader, query, **where), request)
 
 
 @router.get(_ONE, response_model=BookingOut, summary="Get a booking")
 async def get_booking(
-    session_id: UUID, booking_id: UUID, caller: CallerDep, now: NowDep, reader: ViewerDep
+    session_id: UUID,
+    booking_id: UUID,
+    request: Request,
+    caller: CallerDep,
+    now: NowDep,
+    reader: ViewerDep,
 ) -> Response:
     """One booking with its ETag, for those who see it in the list."""
     where = {"session_id": session_id, "now": now, **await _seen(reader, caller)}
+    where |= {"words": own_reasons(language_of(request))}
     return found(await BOOKINGS.one(reader, booking_id, **where))
 
 
@@ -337,6 +352,7 @@ async def list_my_bookings(
 ) -> Response:
     """The caller's own, newest first."""
     where = {"person_id": caller.person_id, "now": now, **_stored(query)}
+    where |= {"words": own_reasons(language_of(request))}
     return listed(await BOOKINGS.page(reader, query, **where), request)
 
 
@@ -349,7 +365,7 @@ async def list_bookings(
     reader: ViewerDep,
 ) -> Response:
     """One's own and one's people's as their manager or lead; trainers and admins see everybody's."""
-    where = {"now": now, **_stored(query)}
+    where = {"now": now, "words": own_reasons(language_of(request)), **_stored(query)}
     if not caller.has(Role.trainer, Role.admin):
         where["people"] = await people_seen_by(reader, caller)
     return listed(await BOOKINGS.page(reader, query, **where), request)
@@ -357,7 +373,12 @@ async def list_bookings(
 
 @router.post(_ONE + "/acceptance", response_model=BookingOut, summary="Accept an offered seat")
 async def accept_booking(
-    session_id: UUID, booking_id: UUID, caller: CallerDep, now: NowDep, session: SessionDep
+    session_id: UUID,
+    booking_id: UUID,
+    request: Request,
+    caller: CallerDep,
+    now: NowDep,
+    session: SessionDep,
 ) -> Response:
     """The person, their manager or lead, trainers and admins, while the offer lasts."""
     topic_session = await load_settled(session, session_id, now)
@@ -365,7 +386,7 @@ async def accept_booking(
     await require_may_act_for(reader_of(session), caller, booking.person_id)
     booking.accept(topic_session, now)
     record(session, events.booking_moved("accepted", booking, *changes(booking)))
-    return await _shown(session, booking, now)
+    return await _shown(session, booking, now, request)
 
 
 @router.post(_ONE + "/cancellation", response_model=BookingOut, summary="Give a booking up")
@@ -373,6 +394,7 @@ async def cancel_booking(
     session_id: UUID,
     booking_id: UUID,
     body: Withdrawal,
+    request: Request,
     caller: CallerDep,
     now: NowDep,
     session: SessionDep,
@@ -384,4 +406,4 @@ async def cancel_booking(
     booking.cancel(topic_session, body.reason, now)
     record(session, events.booking_moved("cancelled", booking, *changes(booking)))
     await settle(session, [session_id], now)
-    return await _shown(session, booking, now)
+    return await _shown(session, booking, now, request)

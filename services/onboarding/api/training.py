@@ -5,13 +5,21 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 import orjson
-from fastapi import Query
+from fastapi import Query, Request
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from services.chassis.fields import Day, Key
 from services.chassis.pages import LARGEST_LIMIT, PageQuery
-from services.chassis.web import CallerDep, NowDep, ReaderDep, RuntimeDep, ViewerDep, concept
+from services.chassis.web import (
+    CallerDep,
+    NowDep,
+    ReaderDep,
+    RuntimeDep,
+    ViewerDep,
+    concept,
+    language_of,
+)
 from services.onboarding.api.assignments import STORED, AssignmentDetail, with_progress
 from services.onboarding.domain.assignment import UNDER_WAY, State
 from services.onboarding.domain.learning_rights import leads_team, require_may_see_team
@@ -119,7 +127,9 @@ _LATEST = date.max.isoformat()
 
 
 @router.get("/me/learning", response_model=MyLearning, summary="What I learn")
-async def get_my_learning(caller: CallerDep, now: NowDep, reader: ViewerDep) -> Response:
+async def get_my_learning(
+    request: Request, caller: CallerDep, now: NowDep, reader: ViewerDep
+) -> Response:
     """The caller's open and done assignments with their items, what comes next, and what is overdue."""
     page = await STORED.page(
         reader,
@@ -128,7 +138,8 @@ async def get_my_learning(caller: CallerDep, now: NowDep, reader: ViewerDep) -> 
         not_withdrawn=True,
         today=now.date(),
     )
-    mine = [with_progress(item) for item in page.objects()]
+    language = language_of(request)
+    mine = [with_progress(item, language) for item in page.objects()]
     done = [one for one in mine if one["state"] == State.completed]
     still = [one for one in mine if one["state"] != State.completed]
     still.sort(key=lambda one: (one["due_on"] or _LATEST, one["created_at"], one["id"]))

@@ -57,7 +57,8 @@ class Assigning:
     def check_sound(self, today: date) -> None:
         """Refuse a start in the past, and a due date that lies before the start; raises `Invalid`.
 
-        A due date in the past is taken: what should have been learnt by then is overdue at once.
+        A day in the past that somebody names is taken: what should have been learnt by then is overdue at once. One that is
+        worked out and lies in the past is too little time, for rules as for people who assign.
         """
         if self.starts_on is not None and self.starts_on < today:
             raise Invalid(
@@ -113,6 +114,7 @@ REASONS: Mapping[str, FieldError] = {
     "not_active": FieldError("", "This person is not active."),
     "no_hire_date": FieldError("", "No hire date is known, so no due date can be worked out."),
     "no_working_days": FieldError("", "The organization has no working days to count back by."),
+    "too_little_time": FieldError("", "Too little time: it would have been due already."),
     "due_before_start": FieldError("", "It would be due before it starts."),
 }
 
@@ -139,6 +141,8 @@ WITH wanted AS (
         WHEN NOT d.active THEN 'not_active'
         WHEN d.due_on IS NULL AND CAST(:due_kind AS text) = 'before_go_live' THEN 'no_working_days'
         WHEN d.due_on IS NULL AND CAST(:due_kind AS text) IS NOT NULL THEN 'no_hire_date'
+        WHEN d.due_on < CAST(:today AS date)
+            AND CAST(:due_kind AS text) IN ('after_hire', 'before_go_live') THEN 'too_little_time'
         WHEN d.due_on < CAST(:starts_on AS date) THEN 'due_before_start'
     END AS reason
     FROM dated AS d
@@ -283,6 +287,7 @@ _TOLD = """
             WHEN j.reason = 'not_active' THEN CAST(:not_active AS text)
             WHEN j.reason = 'no_hire_date' THEN CAST(:no_hire_date AS text)
             WHEN j.reason = 'no_working_days' THEN CAST(:no_working_days AS text)
+            WHEN j.reason = 'too_little_time' THEN CAST(:too_little_time AS text)
             WHEN j.reason = 'due_before_start' THEN CAST(:due_before_start AS text)
         END AS detail
     FROM judged AS j

@@ -1,5 +1,6 @@
 """An assignment rule: who is in an audience learns a curriculum, due by a policy; and for whom no date could be worked out."""
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from enum import StrEnum
 from typing import ClassVar
@@ -8,9 +9,9 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, DateTime, Index, SmallInteger, text
 from sqlmodel import Field
 
-from services.chassis.errors import Conflict
+from services.chassis.errors import Conflict, FieldError
 from services.chassis.tables import refers_to, text_enum
-from services.onboarding.domain.assigning import Due
+from services.onboarding.domain.assigning import REASONS, Due
 from services.onboarding.domain.assignment import DueKind
 from services.onboarding.domain.base import SCHEMA, Row
 from services.onboarding.domain.working_days import WorkingDays
@@ -86,6 +87,14 @@ class ExceptionReason(StrEnum):
     too_little_time = "too_little_time"
     no_working_days = "no_working_days"
     nothing_published = "nothing_published"
+
+
+EXCEPTION_WORDS: Mapping[str, FieldError] = {
+    **{
+        reason: REASONS[reason] for reason in ("no_hire_date", "too_little_time", "no_working_days")
+    },
+    "nothing_published": FieldError("", "The curriculum has no published version."),
+}
 
 
 class AssignmentException(Row, table=True):

@@ -16,6 +16,7 @@ from sqlalchemy import text
 
 from services.chassis.caller import Caller
 from services.chassis.database import Reader
+from services.chassis.errors import Message
 from services.chassis.statement import Statement
 from services.chassis.tables import new_id
 from services.onboarding.domain.assigning import (
@@ -30,8 +31,9 @@ from services.onboarding.domain.assignment_rule import AssignmentRule
 from services.onboarding.domain.working_days import working_days_of
 
 _OPEN = "('scheduled', 'assigned', 'in_progress', 'suspended')"
-LEFT = "Left the audience."
-INACTIVE = "Not active any more."
+# Kept in English, and told in the reader's language.
+LEFT = Message("Left the audience.")
+INACTIVE = Message("Not active any more.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -386,7 +388,7 @@ def _values(
         "curriculum_id": rule.curriculum_id,
         "active": rule.active,
         "on_leave": rule.on_leave.value,
-        "reason": LEFT,
+        "reason": LEFT.template,
         "key": _source(rule, None),
         "people": people,
     }
@@ -495,7 +497,7 @@ async def rest_or_go_on(reader: Reader, doing: Doing, people: Sequence[UUID]) ->
         **doing.values(),
         "organization_id": reader.organization_id,
         "people": people,
-        "reason": INACTIVE,
+        "reason": INACTIVE.template,
     }
     for statement in (_RESTING, _GOING_ON, _REDATED):
         await _count(reader, statement, values)

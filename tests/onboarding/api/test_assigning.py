@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import asyncpg
 import pytest
@@ -206,6 +207,33 @@ async def test_without_a_hire_date_there_is_no_due_date_and_no_assignment(firm: 
     )["rows"]
     assert [r["result"] for r in rows] == ["failed", "failed"]
     assert rows[0]["detail"] == "It would be due before it starts."
+
+
+@pytest.mark.parametrize(
+    "due",
+    [
+        {"kind": "after_hire", "days": 30},
+        {"kind": "before_go_live", "working_days": 20, "go_live_on": in_days(2)},
+    ],
+)
+async def test_a_date_that_is_worked_out_and_has_passed_is_too_little_time(
+    firm: Firm, due: dict[str, Any]
+):
+    taught = await published_curriculum(firm)
+    hired = await firm.hire("Gammel Kollega", hire_date=TODAY - timedelta(days=400))
+    one = {"curriculum_id": taught["id"], "person_id": str(hired.id), "due": due}
+    refused = await firm.trainer.post("/v1/assignments", one)
+    assert refused.status_code == 422
+    [error] = refused.json()["errors"]
+    assert (error["pointer"], error["detail"]) == (
+        "/due",
+        "Too little time: it would have been due already.",
+    )
+    for dry_run in (True, False):
+        answer = await firm.trainer.post("/v1/assignments/bulk", one, dry_run=dry_run)
+        [row] = made(answer, 200)["rows"]
+        assert (row["result"], row["detail"]) == ("failed", error["detail"])
+    assert await assignments_of(firm, taught) == []
 
 
 async def test_the_earliest_due_date_wins_and_its_basis_and_every_source_are_kept(firm: Firm):

@@ -146,6 +146,11 @@ async def test_whoever_is_deactivated_rests_and_goes_on_when_they_are_back(firm:
     await change(firm, person, active=False)
     resting = await of(firm, person, taught)
     assert (resting["state"], resting["reason"]) == ("suspended", "Not active any more.")
+    danish = {"Accept-Language": "da"}
+    for path in (f"/v1/assignments/{resting['id']}", "/v1/assignments"):
+        read = (await firm.trainer.request("GET", path, headers=danish)).json()
+        told = [a["reason"] for a in read.get("items", [read]) if a["id"] == resting["id"]]
+        assert told == ["Ikke længere aktiv."]
     matrix = made(await firm.trainer.get(f"/v1/teams/{firm.team_id}/training-matrix"), 200)
     assert matrix["columns"][0]["of"] == 6
     assert [p["person_id"] for p in matrix["left_out"]] == [str(person.id)]
@@ -191,6 +196,11 @@ async def test_without_a_hire_date_there_is_an_exception_until_it_is_known(firm:
     await change(firm, person, hire_date=(TODAY - timedelta(days=30)).isoformat())
     [waiting] = await exceptions(firm)
     assert waiting["reason"] == "too_little_time"
+    assert waiting["detail"] == "Too little time: it would have been due already."
+    answer = await firm.trainer.request(
+        "GET", "/v1/assignments/exceptions", headers={"Accept-Language": "nb"}
+    )
+    assert answer.json()["items"][0]["detail"] == "For liten tid: fristen ville allerede vært ute."
     await change(firm, person, hire_date=TODAY.isoformat())
     assert await exceptions(firm) == []
     assert (await of(firm, person, taught))["due_on"] == in_days(14)
