@@ -9,6 +9,7 @@ from fastapi import Query, Request
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
+from services.chassis.caller import Role
 from services.chassis.fields import Day, Key
 from services.chassis.pages import LARGEST_LIMIT, PageQuery
 from services.chassis.web import (
@@ -194,9 +195,14 @@ class CoverageQuery(BaseModel):
 
 @router.get("/coverage", response_model=Coverage, summary="Who is trained")
 async def get_coverage(
-    query: Annotated[CoverageQuery, Query()], now: NowDep, reader: ReaderDep
+    query: Annotated[CoverageQuery, Query()], caller: CallerDep, now: NowDep, reader: ReaderDep
 ) -> Response:
-    """Who has a competence at a level or above on a day. `trained` counts them all, `people` lists up to `limit`."""
+    """For whoever promises, staffs or trains: sellers, delivery, managers, trainers and admins. Others: 403.
+
+    Who has a competence at a level or above on a day. `trained` counts them all, `people` lists up to `limit`. Who covers
+    the needs of one handover is seen there (`…/coverage`), by everybody.
+    """
+    caller.require(Role.seller, Role.delivery, Role.manager, Role.trainer, Role.admin)
     on = query.on or now.date()
     content = await coverage(reader, query.competence, query.level, on, query.limit)
     return Response(content, media_type="application/json")

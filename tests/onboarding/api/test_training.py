@@ -171,6 +171,13 @@ async def test_coverage_names_who_is_trained_at_the_level_on_the_day(firm: Firm,
     assert (gone["trained"], gone["of"]) == (0, 5)
 
 
+async def test_coverage_is_for_those_who_promise_staff_and_train(firm: Firm):
+    path = "/v1/coverage"
+    assert (await firm.learner.get(path, competence="selling")).status_code == 403
+    for person in (firm.seller, firm.lead, firm.manager, firm.trainer, firm.admin):
+        made(await person.get(path, competence="selling"), 200)
+
+
 async def test_a_competence_that_no_published_course_grants_is_unknown(firm: Firm):
     draft = await course(firm.trainer)
     grants = {"competence": "flying", "level": 1}
