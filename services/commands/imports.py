@@ -292,6 +292,9 @@ def _tell(imported: "Imported") -> None:
 
     counts = ", ".join(f"{count} {what}" for what, count in imported.counts.items())
     say(f"{'It would be' if imported.dry_run else 'Done'}: {counts}.")
+    ignored = imported.further.get("ignored_columns")
+    if ignored:
+        note(f"These columns mean nothing here and were left out: {', '.join(ignored)}.")
     wrong: list[dict[str, Any]] = [row for row in imported.rows if _remarks(row)]
     if not wrong:
         return

@@ -218,13 +218,14 @@ def test_people_are_imported_through_the_address_with_a_key(
     shell: Shell, served: Served, told: dict[str, Any]
 ) -> None:
     file = shell.folder / "people.csv"
-    file.write_text("name,email\nNy Kollega,ny@stenvarde.example\n")
+    file.write_text("name,email,Kantinekort\nNy Kollega,ny@stenvarde.example,4711\n")
     shell.environment |= {"STAFETT_URL": served.address, "STAFETT_API_KEY": told["keys"]["admin"]}
     try:
         for dry_run, words in ((["--dry-run"], "It would be: 1 created"), ([], "Done: 1 created")):
-            code, said, _ = shell.type_("import", "people", str(file), *dry_run)
+            code, said, beside = shell.type_("import", "people", str(file), *dry_run)
             assert code == 0
             assert words in said
+            assert "left out: Kantinekort." in beside
         shell.environment["STAFETT_API_KEY"] = told["keys"]["seller"]
         code, _, beside = shell.type_("import", "people", str(file))
         assert code == 1

@@ -43,7 +43,8 @@ COLUMN_NAMES = {
     "hire_date": "hire date, hired on, start date, employed from, employment date, ansat dato, "
     "ansættelsesdato, ansatt dato, ansettelsesdato, ansatt fra, ansat fra, "
     "tilsett dato, startdato, startdatum, anställningsdatum, anställd från",
-    "team": "team, team name, group, hold, gruppe, teamnavn, lag, grupp, teamnamn",
+    "team": "team, team name, group, hold, gruppe, teamnavn, lag, grupp, teamnamn, department, unit, "
+    "afdeling, avdeling, avdelning, enhed, enhet, eining",
     "manager_email": "manager email, managers email, manager mail, leder epost, leders epost, "
     "lederens epost, leder email, leders email, lederens email, leder mail, leders mail, "
     "leiar epost, leiars epost, nærmeste leder epost, chef epost, chefs epost, chefens epost, "

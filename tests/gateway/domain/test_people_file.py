@@ -102,6 +102,11 @@ def test_a_day_of_hire_is_found_under_its_nordic_names(header, field):
     assert getattr(person_with(header, "2024-08-01"), field) == date(2024, 8, 1)
 
 
+@pytest.mark.parametrize("header", ["Afdeling", "Avdeling", "avdelning", "Enhed", "ENHET", "Hold"])
+def test_a_department_or_unit_is_a_team(header):
+    assert person_with(header, "Drift").team == "Drift"
+
+
 def test_no_header_stands_for_two_fields():
     names = [name.strip() for names in COLUMN_NAMES.values() for name in names.split(",")]
     assert sorted(set(names)) == sorted(names)
