@@ -1,10 +1,11 @@
 """Taking the questions of a GIFT file into a bank: the same file twice adds nothing.
 
-A question that has an id (`[id:…]` in a comment) is the bank's question with that id; one without is told by its content.
+A question that has an id (`[id:…]` in a comment) is the bank's question with that id; one without is told by its content, and
+stands in the bank as often as in the file.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -61,68 +62,72 @@ async def import_questions(
     session: AsyncSession, bank: QuestionBank, file: GiftFile, *, dry_run: bool
 ) -> list[ImportedQuestion]:
     """Take the questions in, or only tell what would become of them. The bank must be locked."""
-    there = await _questions_there(session, bank, file.questions)
+    digests = _digests(file.questions)
+    there = await _questions_there(session, bank, file.questions, digests)
     taken: dict[str, int] = {}
     rows: list[ImportedQuestion] = []
     for entry in file.entries:
         if isinstance(entry, BrokenQuestion):
             rows.append(ImportedQuestion(entry.line, Outcome.failed, problem=entry.problem))
             continue
-        key = _key(entry)
+        digest = digests[entry.line]
+        key = _key(entry.external_id, digest)
         row = ImportedQuestion(entry.line, Outcome.unchanged, entry.kind, entry.text["text"])
         rows.append(row)
         if key in taken:
-            _judge_repeated(row, entry, taken[key])
+            row.outcome = Outcome.failed
+            row.problem = file_problem(
+                row.line,
+                None,
+                "The id {id} stands in line {line} already",
+                id=entry.external_id,
+                line=taken[key],
+            )
             continue
         taken[key] = entry.line
         row.question = there.get(key)
         if row.question is None:
             row.outcome = Outcome.created
             if not dry_run:
-                row.question = _created(bank, entry)
+                row.question = _created(bank, entry, digest)
                 session.add(row.question)
         else:
             _judge_known(row, entry, row.question, dry_run)
     return rows
 
 
-def _key(question: GiftQuestion) -> str:
-    return f"id {question.external_id}" if question.external_id else f"digest {_digest(question)}"
+def _key(external_id: str | None, digest: str) -> str:
+    return f"id {external_id}" if external_id else f"digest {digest}"
 
 
-def _digest(question: GiftQuestion) -> str:
-    return digest_of(
-        question.kind, question.title, question.text, question.content, question.general_feedback
-    )
+def _digests(questions: Sequence[GiftQuestion]) -> dict[int, str]:
+    """The digest of each question, by its line; one that stands there again without an id has another one."""
+    digests: dict[int, str] = {}
+    seen: Counter[str] = Counter()
+    for one in questions:
+        asked = one.kind, one.title, one.text, one.content, one.general_feedback
+        first = digest_of(*asked)
+        digests[one.line] = first
+        if not one.external_id:
+            digests[one.line] = digest_of(*asked, repeated=seen[first])
+            seen[first] += 1
+    return digests
 
 
 async def _questions_there(
-    session: AsyncSession, bank: QuestionBank, questions: Sequence[GiftQuestion]
+    session: AsyncSession,
+    bank: QuestionBank,
+    questions: Sequence[GiftQuestion],
+    digests: Mapping[int, str],
 ) -> dict[str, Question]:
     asked = {
         "organization_id": bank.organization_id,
         "question_bank_id": bank.id,
         "external_ids": [q.external_id for q in questions if q.external_id],
-        "digests": [_digest(q) for q in questions if not q.external_id],
+        "digests": [digests[q.line] for q in questions if not q.external_id],
     }
     found = await session.scalars(_THERE, asked)
-    return {
-        f"id {known.external_id}" if known.external_id else f"digest {known.digest}": known
-        for known in found
-    }
-
-
-def _judge_repeated(row: ImportedQuestion, entry: GiftQuestion, first: int) -> None:
-    if entry.external_id is None:
-        return
-    row.outcome = Outcome.failed
-    row.problem = file_problem(
-        row.line,
-        None,
-        "The id {id} stands in line {line} already",
-        id=entry.external_id,
-        line=first,
-    )
+    return {_key(known.external_id, known.digest): known for known in found}
 
 
 def _judge_known(
@@ -157,12 +162,12 @@ def _fields(entry: GiftQuestion) -> dict[str, Any]:
     }
 
 
-def _created(bank: QuestionBank, entry: GiftQuestion) -> Question:
+def _created(bank: QuestionBank, entry: GiftQuestion, digest: str) -> Question:
     return Question(
         organization_id=bank.organization_id,
         question_bank_id=bank.id,
         kind=entry.kind,
         external_id=entry.external_id,
-        digest=_digest(entry),
+        digest=digest,
         **_fields(entry),
     )

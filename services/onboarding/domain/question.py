@@ -118,11 +118,15 @@ class Question(Row, table=True):
         errors = check_content(self.kind, fields.get("content", self.content))
         if errors:
             raise Invalid("The question cannot be answered rightly.", errors=errors)
+        before = self._asked()
         for name, value in fields.items():
             setattr(self, name, value)
-        self.digest = digest_of(
-            self.kind, self.title, self.text, self.content, self.general_feedback
-        )
+        # One that is asked as before keeps its own: a repeated question has another digest than the first.
+        if self._asked() != before or not self.digest:
+            self.digest = digest_of(*self._asked())
+
+    def _asked(self) -> tuple[QuestionKind, str | None, Content, Content, Content | None]:
+        return self.kind, self.title, self.text, self.content, self.general_feedback
 
 
 def digest_of(
@@ -131,9 +135,16 @@ def digest_of(
     text: Content,
     content: Content,
     general_feedback: Content | None,
+    *,
+    repeated: int = 0,
 ) -> str:
-    """What tells one question from another: SHA-256 in hexadecimal over all that is asked and answered."""
+    """What tells one question from another: SHA-256 in hexadecimal over all that is asked and answered.
+
+    `repeated` tells the second and further ones of a file that repeats itself.
+    """
     parts: Sequence[Any] = (kind.value, title, text, content, general_feedback)
+    if repeated:
+        parts = (*parts, repeated)
     return hashlib.sha256(orjson.dumps(parts, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 

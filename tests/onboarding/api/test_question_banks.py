@@ -277,7 +277,7 @@ async def test_good_questions_land_and_the_others_are_told_with_their_place(firm
         "created",
         "failed",
         "created",
-        "unchanged",
+        "created",
     ]
     assert answer["rows"][1]["errors"] == [
         {
@@ -289,6 +289,24 @@ async def test_good_questions_land_and_the_others_are_told_with_their_place(firm
     assert answer["categories"] == ["till"]
     moved = made(await gift(firm.trainer, bank, "$CATEGORY: counter\n\nGood?{T}"), 200)
     assert (moved["updated"], moved["created"]) == (1, 0)
+
+
+async def test_a_question_that_stands_twice_in_a_file_is_kept_twice_and_told_by_its_id(firm: Firm):
+    bank = await question_bank(firm)
+    content = (GIFT / "markdown.gift").read_bytes()
+    expected = json.loads((GIFT / "markdown.json").read_text())
+    first = made(await gift(firm.trainer, bank, content), 200)
+    assert (first["created"], first["unchanged"]) == (len(expected), 0)
+    kept = made(await firm.trainer.get(questions_path(bank)), 200)["items"]
+    assert sorted(q["text"]["text"] for q in kept) == sorted(q["stem"]["text"] for q in expected)
+    ids = [row["question_id"] for row in first["rows"]]
+    assert len(set(ids)) == len(expected)
+    # What it is filed under does not make it another question.
+    again_path = f"{questions_path(bank)}/{ids[-1]}"
+    made(await firm.trainer.patch(again_path, {"category": "lists"}), 200)
+    made(await firm.trainer.patch(again_path, {"category": None}), 200)
+    again = made(await gift(firm.trainer, bank, content), 200)
+    assert (again["unchanged"], [row["question_id"] for row in again["rows"]]) == (4, ids)
 
 
 async def test_an_id_says_which_question_it_is(firm: Firm):
