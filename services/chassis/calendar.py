@@ -67,6 +67,14 @@ class Appointment:
     organizer: Guest | None
     guests: Sequence[Guest] = ()
     is_cancelled: bool = False
+    names_guests: bool = True
+
+    @property
+    def method(self) -> str:
+        """What calendars are to do (RFC 5546): invite, take it out, or, where nobody is named, only show it."""
+        if self.is_cancelled:
+            return "CANCEL"
+        return "REQUEST" if self.names_guests else "PUBLISH"
 
     @classmethod
     def of(
@@ -74,11 +82,11 @@ class Appointment:
         planned: Planned,
         summary: str,
         organizer: Guest | None,
-        guests: Iterable[Guest],
+        guests: Iterable[Guest] | None,
         *,
         is_cancelled: bool,
     ) -> "Appointment":
-        """What is planned, under the words that calendars show and with the people who come."""
+        """What is planned, under the words that calendars show and with the people who come; None names nobody."""
         return cls(
             uid=str(planned.id),
             sequence=planned.sequence,
@@ -91,8 +99,9 @@ class Appointment:
             location=planned.place,
             link=planned.link,
             organizer=organizer,
-            guests=list(guests),
+            guests=list(guests or ()),
             is_cancelled=is_cancelled,
+            names_guests=guests is not None,
         )
 
 
@@ -115,7 +124,7 @@ TimeZone = Annotated[str, Field(max_length=100), AfterValidator(time_zone)]
 
 
 def invitation(appointment: Appointment, now: datetime) -> bytes:
-    """The appointment as an .ics file: METHOD:REQUEST, or METHOD:CANCEL once it is cancelled. `now` is its DTSTAMP."""
+    """The appointment as an .ics file, with its method. `now` is its DTSTAMP."""
     event = Event()
     event.add("uid", appointment.uid)
     event.add("sequence", appointment.sequence)
@@ -135,7 +144,7 @@ def invitation(appointment: Appointment, now: datetime) -> bytes:
     calendar = Calendar()
     calendar.add("version", "2.0")
     calendar.add("prodid", "-//Stafett//Stafett//EN")
-    calendar.add("method", "CANCEL" if appointment.is_cancelled else "REQUEST")
+    calendar.add("method", appointment.method)
     calendar.add_component(event)
     calendar.add_missing_timezones(
         (appointment.starts_at - _AROUND).date(), (appointment.ends_at + _AROUND).date()
@@ -146,6 +155,10 @@ def invitation(appointment: Appointment, now: datetime) -> bytes:
 def _invite(event: Event, appointment: Appointment) -> None:
     """Name each address once; whoever invites takes part."""
     organizer = appointment.organizer
+    if not appointment.names_guests:
+        if organizer is not None:
+            event.add("organizer", _address(organizer), encode=False)
+        return
     invited = {guest.email.lower(): guest for guest in reversed(appointment.guests)}
     if organizer is not None:
         event.add("organizer", _address(organizer), encode=False)

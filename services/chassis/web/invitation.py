@@ -15,7 +15,8 @@ INVITATION: dict[str, Any] = {
     "response_class": Response,
     "responses": {
         200: {
-            "description": "An .ics file: METHOD:REQUEST, or METHOD:CANCEL once it is cancelled.",
+            "description": "An .ics file: METHOD:REQUEST, METHOD:CANCEL once it is cancelled, or "
+            "METHOD:PUBLISH for whoever is told of it and not invited.",
             "content": {
                 MEDIA_TYPE: {
                     "schema": {"type": "string"},
@@ -31,10 +32,9 @@ INVITATION: dict[str, Any] = {
 def invited(request: Request, appointment: Appointment, version: int, now: datetime) -> Response:
     """The invitation, or its withdrawal; raises `NotAcceptable` where no calendar is asked for."""
     form_of(request, [MEDIA_TYPE])
-    method = "CANCEL" if appointment.is_cancelled else "REQUEST"
     return Response(
         invitation(appointment, now),
-        media_type=f"{MEDIA_TYPE}; charset=utf-8; method={method}",
+        media_type=f"{MEDIA_TYPE}; charset=utf-8; method={appointment.method}",
         headers={
             "Content-Disposition": f'attachment; filename="{appointment.uid}.ics"',
             "ETag": etag(version),

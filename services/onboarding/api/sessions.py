@@ -262,11 +262,15 @@ async def get_session(session_id: UUID, now: NowDep, reader: ViewerDep) -> Respo
     **INVITATION,
 )
 async def get_session_calendar(
-    session_id: UUID, request: Request, now: NowDep, session: SessionDep
+    session_id: UUID, request: Request, caller: CallerDep, now: NowDep, session: SessionDep
 ) -> Response:
-    """Its invitation (iCalendar, RFC 5545): the same UID always, a SEQUENCE that rises when it moves. Names who has a seat."""
+    """Its invitation (iCalendar, RFC 5545): the same UID always, a SEQUENCE that rises when it moves.
+
+    Who has a seat is named to those who have one, whoever holds it, trainers and admins. Who gave a place up, or waited for
+    one when it was cancelled, gets their own METHOD:CANCEL; everybody else the session without names (METHOD:PUBLISH).
+    """
     topic_session = await load(session, TopicSession, session_id, lock=False)
-    appointment = await appointment_of(session, topic_session)
+    appointment = await appointment_of(session, topic_session, caller)
     return invited(request, appointment, topic_session.version, now)
 
 

@@ -107,6 +107,11 @@ class Booking(Row, table=True):
         CheckConstraint(
             "(attendance_at IS NULL) = (attendance_by IS NULL)", name="attendance_by_somebody"
         ),
+        CheckConstraint(
+            "state = 'cancelled' AND cancelled_from IN ('booked', 'waitlisted', 'offered') "
+            "OR cancelled_from IS NULL",
+            name="cancelled_from",
+        ),
         CheckConstraint("attendance_by <> person_id", name="nobody_takes_their_own_attendance"),
         CheckConstraint(
             "state = 'attended' OR completed_assignments = '[]'", name="completed_by_attending"
@@ -121,6 +126,7 @@ class Booking(Row, table=True):
     offered_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
     expires_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
     cancelled_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+    cancelled_from: str | None = None
     reason: str | None = None
     attendance_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
     attendance_by: UUID | None = None
@@ -137,6 +143,7 @@ class Booking(Row, table=True):
         """Give it up, until the session starts."""
         self.require_move(BookingMove.cancel)
         topic_session.require_bookable(now)
+        self.cancelled_from = self.state.value
         self._move(BookingMove.cancel)
         self.cancelled_at, self.reason = now, reason
 

@@ -48,7 +48,7 @@ FROM first WHERE b.organization_id = $1 AND b.id = first.id
 RETURNING b.id, b.session_id, b.person_id, old.state AS was, b.state, b.expires_at
 """
 _CANCEL_ALL = """
-UPDATE booking SET state = 'cancelled', cancelled_at = $3, reason = $4,
+UPDATE booking SET state = 'cancelled', cancelled_at = $3, cancelled_from = state, reason = $4,
     version = version + 1, updated_at = now()
 WHERE organization_id = $1 AND session_id = $2 AND state IN ('booked', 'waitlisted', 'offered')
 RETURNING id, session_id, person_id, old.state AS was, state

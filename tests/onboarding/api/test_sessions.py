@@ -225,6 +225,50 @@ async def test_calendars_follow_it_until_it_is_called_off(firm: Firm):
     assert made(await firm.seller.get(booking_path(waiting)), 200)["state"] == "cancelled"
 
 
+def named_in(answer: httpx.Response) -> tuple[str, set[str]]:
+    """What a calendar is to do, and who takes part, as far as it is told."""
+    file, event = event_in(answer)
+    found = event.get("attendee", [])
+    return file["method"], {str(one).removeprefix("mailto:") for one in found}
+
+
+async def test_who_has_a_seat_is_named_to_those_who_have_one_and_who_waits_to_nobody(firm: Firm):
+    one = await training_session(firm.trainer, capacity=2)
+    path = path_of(one, "calendar")
+    for person in (firm.learner, firm.lead, firm.seller):
+        await booking(person, one)
+    seated = {one.email for one in (firm.trainer, firm.learner, firm.lead)}
+    for person in (firm.learner, firm.lead, firm.trainer, firm.admin):
+        assert named_in(await person.get(path)) == ("REQUEST", seated)
+    # The seller waits, the manager has nothing to do with it.
+    for person in (firm.seller, firm.manager):
+        answer = await person.get(path)
+        assert answer.headers["content-type"].endswith("method=PUBLISH")
+        assert named_in(answer) == ("PUBLISH", set())
+        assert "ORGANIZER" in answer.text
+
+    made(await firm.trainer.post(path_of(one, "cancellation"), {"reason": "Ill."}), 200)
+    for person in (firm.learner, firm.trainer, firm.admin):
+        assert named_in(await person.get(path)) == ("CANCEL", seated)
+    waited = {firm.trainer.email, firm.seller.email}
+    assert named_in(await firm.seller.get(path)) == ("CANCEL", waited)
+    assert named_in(await firm.manager.get(path)) == ("CANCEL", set())
+
+
+async def test_whoever_gives_up_a_seat_takes_it_out_of_their_own_calendar(firm: Firm):
+    one = await training_session(firm.trainer, capacity=2)
+    path = path_of(one, "calendar")
+    mine = await booking(firm.learner, one)
+    await booking(firm.lead, one)
+    made(await firm.learner.post(f"{booking_path(mine)}/cancellation", {}), 200)
+    own = {firm.trainer.email, firm.learner.email}
+    assert named_in(await firm.learner.get(path)) == ("CANCEL", own)
+    others = {firm.trainer.email, firm.lead.email}
+    assert named_in(await firm.lead.get(path)) == ("REQUEST", others)
+    await booking(firm.learner, one)
+    assert named_in(await firm.learner.get(path)) == ("REQUEST", own | others)
+
+
 async def test_calling_it_off_cancels_every_booking_and_offers_nothing(firm: Firm):
     one = await training_session(firm.trainer)
     first, second = await booking(firm.learner, one), await booking(firm.seller, one)
