@@ -33,6 +33,7 @@ from services.onboarding import events
 from services.onboarding.domain.assessment import (
     Assessment,
     AttemptGrant,
+    Reveal,
     check_unit,
     require_granter,
 )
@@ -64,6 +65,7 @@ class AssessmentOut(BaseModel):
     questions_drawn: int | None
     cooldown_minutes: int
     time_limit_minutes: int | None
+    reveal: Reveal
     state: VersionState
     published_at: Moment | None
     retired_at: Moment | None
@@ -90,6 +92,11 @@ class _AssessmentFields(Body):
     )
     cooldown_minutes: StrictInt = Field(0, ge=0, le=_LONGEST_MINUTES)
     time_limit_minutes: StrictInt | None = Field(None, ge=1, le=_LONGEST_MINUTES)
+    reveal: Reveal = Field(
+        Reveal.when_done,
+        description="When learners are told what is right, and the feedback: once it is passed or no attempt is left, always "
+        "after handing in, or never. Trainers always are.",
+    )
 
 
 class NewAssessment(_AssessmentFields):

@@ -1,4 +1,7 @@
-"""Attempts: begun, answered, handed in, graded. What is right is never sent before an attempt was handed in."""
+"""Attempts: begun, answered, handed in, graded.
+
+What is right is never sent before an attempt was handed in, nor to a learner who could use it in the next one.
+"""
 
 from collections.abc import Mapping
 from decimal import Decimal
@@ -32,7 +35,7 @@ from services.chassis.web import (
 )
 from services.onboarding import events
 from services.onboarding.api.question_contents import FormattedOut
-from services.onboarding.domain.assessment import Assessment, AttemptGrant
+from services.onboarding.domain.assessment import Assessment, AttemptGrant, Reveal
 from services.onboarding.domain.attempt import (
     HANDED_IN,
     Attempt,
@@ -51,7 +54,7 @@ from services.onboarding.domain.gating import (
 from services.onboarding.domain.own_people import people_seen_by
 from services.onboarding.domain.question import Question, QuestionKind
 from services.onboarding.domain.reopening import undo_passed
-from services.onboarding.domain.scoring import explained
+from services.onboarding.domain.scoring import UNEXPLAINED, explained
 
 router = concept("attempts")
 
@@ -106,7 +109,10 @@ class OptionShown(BaseModel):
 
 
 class OutcomeShown(BaseModel):
-    """What became of an answer. `score` is null while it is not graded; `right` is by kind."""
+    """What became of an answer. `score`, from 0 to 1, is null while it is not graded.
+
+    `right`, by kind, and the feedback are left out (null, []) unless the attempt is `revealed`.
+    """
 
     score: float | None
     right: Any
@@ -129,14 +135,19 @@ class QuestionShown(BaseModel):
 
 
 class AttemptDetail(AttemptOut):
-    """An attempt with its questions; null for whoever may see the result only."""
+    """An attempt with its questions; null for whoever may see the result only.
 
+    `revealed` says whether they tell what is right: by the assessment's `reveal`, and to trainers once it was handed in.
+    """
+
+    revealed: bool
     questions: list[QuestionShown] | None
 
 
 class StoredAttempt(AttemptOut):
-    """An attempt with all that is right: never sent as it is."""
+    """An attempt with all that is right: never sent as it is. `revealed`: whether its learner may be told, once handed in."""
 
+    revealed: bool
     questions: list[dict[str, Any]]
     answers: dict[str, Any]
     scores: dict[str, Any]
@@ -212,7 +223,55 @@ ATTEMPTS = Read(
     filters=["assessment_id", "person_id", "assignment_id"],
     conditions=_conditions,
 )
-STORED = Read(StoredAttempt, Attempt, columns={"state": _state}, conditions=_conditions)
+
+
+def _revealed() -> Any:
+    """Whether the learner of an attempt may be told what is right, by what became of all attempts of the cycle."""
+    assessments = Assessment.__table__.c  # type: ignore[attr-defined]
+    cycle = Attempt.__table__.alias("cycle").c  # type: ignore[attr-defined]
+    state = cast(cycle.state, Text)
+    is_open = (state == "open") & (cycle.ends_at.is_(None) | (cycle.ends_at > _now))
+    granted = (
+        select(func.coalesce(func.sum(_g.attempts), 0))
+        .where(
+            _g.organization_id == _a.organization_id,
+            _g.assessment_id == _a.assessment_id,
+            _g.person_id == _a.person_id,
+            _g.assignment_id.is_not_distinct_from(_a.assignment_id),
+        )
+        .correlate(Attempt.__table__)  # type: ignore[attr-defined]
+        .scalar_subquery()
+    )
+    none_left = func.count().filter(state != "voided") >= assessments.max_attempts + granted
+    done = func.bool_or(state == "passed") | (none_left & ~func.bool_or(is_open))
+    reveal = cast(assessments.reveal, Text)
+    return (
+        select(
+            case(
+                (reveal == Reveal.when_done.value, func.coalesce(done, False)),
+                else_=reveal == Reveal.always.value,
+            )
+        )
+        .where(
+            assessments.organization_id == _a.organization_id,
+            assessments.id == _a.assessment_id,
+            cycle.organization_id == _a.organization_id,
+            cycle.assessment_id == _a.assessment_id,
+            cycle.person_id == _a.person_id,
+            cycle.assignment_id.is_not_distinct_from(_a.assignment_id),
+        )
+        .group_by(assessments.organization_id, assessments.id)
+        .correlate(Attempt.__table__)  # type: ignore[attr-defined]
+        .scalar_subquery()
+    )
+
+
+STORED = Read(
+    StoredAttempt,
+    Attempt,
+    columns={"state": _state, "revealed": _revealed()},
+    conditions=_conditions,
+)
 
 
 async def _seen_by(reader: Reader, caller: Caller) -> dict[str, Any]:
@@ -227,15 +286,18 @@ async def _detail(reader: Reader, attempt_id: UUID, caller: Caller, now: Any) ->
     where = await _seen_by(reader, caller)
     stored = await STORED.one(reader, attempt_id, now=now, **where)
     content = orjson.loads(stored.content)
-    whole = caller.has(Role.trainer) or content["person_id"] == str(caller.person_id)
+    teaches = caller.has(Role.trainer)
+    content["revealed"] |= teaches
+    whole = teaches or content["person_id"] == str(caller.person_id)
     return Found(orjson.dumps(with_questions(content, whole=whole)), stored.version)
 
 
 def with_questions(stored: Mapping[str, Any], *, whole: bool) -> dict[str, Any]:
-    """A stored attempt as it is sent: what is right only once it was handed in, questions only where `whole`."""
+    """A stored attempt as it is sent: questions only where `whole`, what is right once it was handed in and is `revealed`."""
     sent = dict(stored)
     drawn, answers, scores = sent.pop("questions"), sent.pop("answers"), sent.pop("scores")
     handed_in = AttemptState(sent["state"]) in HANDED_IN
+    sent["revealed"] = sent["revealed"] and handed_in
     sent["questions"] = (
         [
             {
@@ -243,7 +305,9 @@ def with_questions(stored: Mapping[str, Any], *, whole: bool) -> dict[str, Any]:
                 "answer": answers.get(one["key"]),
                 "outcome": {
                     "score": scores.get(one["key"]),
-                    **explained(one, answers.get(one["key"])),
+                    **(
+                        explained(one, answers.get(one["key"])) if sent["revealed"] else UNEXPLAINED
+                    ),
                 }
                 if handed_in
                 else None,
@@ -375,7 +439,10 @@ async def save_answers(
 async def submit_attempt(
     attempt_id: UUID, body: Submission, caller: CallerDep, now: NowDep, session: SessionDep
 ) -> Response:
-    """The learner, once, in time (409). Scored at once, unless an essay must be read; passing completes the course."""
+    """The learner, once, in time (409). Scored at once, unless an essay must be read; passing completes the course.
+
+    What is right is told as the assessment's `reveal` says: by default once it is passed or no attempt is left.
+    """
     attempt = await _attempt(session, attempt_id, caller)
     attempt.submit(caller, body.answers, now)
     return await _finished(session, attempt, caller, now)

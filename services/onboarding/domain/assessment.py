@@ -7,6 +7,7 @@ still be changed: an attempt keeps the questions and the pass mark that it began
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
+from enum import StrEnum
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -22,7 +23,7 @@ from sqlmodel import Field
 
 from services.chassis.caller import Caller, Role
 from services.chassis.errors import Conflict, FieldError, Forbidden, Invalid
-from services.chassis.tables import refers_to
+from services.chassis.tables import refers_to, text_enum
 from services.onboarding.domain.base import SCHEMA, Row
 from services.onboarding.domain.publication import (
     Published,
@@ -30,6 +31,14 @@ from services.onboarding.domain.publication import (
     VersionState,
     published_checks,
 )
+
+
+class Reveal(StrEnum):
+    """When a learner is told what is right: once it is passed or no attempt is left, whenever one is handed in, or not at all."""
+
+    never = "never"
+    when_done = "when_done"
+    always = "always"
 
 
 class Assessment(Published, table=True):
@@ -70,6 +79,11 @@ class Assessment(Published, table=True):
     questions_drawn: int | None = Field(default=None, sa_type=SmallInteger)
     cooldown_minutes: int = 0
     time_limit_minutes: int | None = None
+    reveal: Reveal = Field(
+        default=Reveal.when_done,
+        sa_type=text_enum(Reveal, "reveal"),
+        sa_column_kwargs={"server_default": "when_done"},
+    )
 
     def require_published(self) -> None:
         """Refuse attempts at what is not published."""

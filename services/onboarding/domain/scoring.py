@@ -164,7 +164,7 @@ def scaled(scores: Sequence[Decimal]) -> Decimal:
 
 
 def explained(drawn: Drawn, answer: Any) -> dict[str, Any]:
-    """What is right, and what is said to the answer. Only for an attempt that was handed in."""
+    """What is right, and what is said to the answer. Only for an attempt that was handed in, and may tell it."""
     content = drawn["content"]
     kind = QuestionKind(drawn["kind"])
     right: Any = None
@@ -194,3 +194,7 @@ def explained(drawn: Drawn, answer: Any) -> dict[str, Any]:
         "feedback": [one for one in said if one is not None],
         "general_feedback": drawn["general_feedback"],
     }
+
+
+# In place of `explained` while another attempt could use it: feedback often says what would have been right.
+UNEXPLAINED: Mapping[str, Any] = {"right": None, "feedback": [], "general_feedback": None}

@@ -133,6 +133,56 @@ async def test_nothing_right_is_sent_before_it_is_handed_in(firm: Firm):
         assert SECRET not in (await person.get("/v1/events", limit=200)).text
 
 
+async def test_a_blank_attempt_tells_nothing_that_the_next_one_could_use(firm: Firm):
+    text = f"Q{{T#{SECRET}#{SECRET}####{SECRET}}}\n\nWord?{{={SECRET}#{SECRET}}}"
+    quiz = await assessment(firm, await bank_of(firm, text), max_attempts=2)
+    blank = await handed_in(firm.learner, await attempt(firm.learner, quiz))
+    path = f"/v1/attempts/{blank['id']}"
+    hidden = {"score": 0, "right": None, "feedback": [], "general_feedback": None}
+    assert (blank["state"], blank["revealed"]) == ("failed", False)
+    assert [q["outcome"] for q in blank["questions"]] == [hidden, hidden]
+    assert SECRET not in (await firm.learner.get(path)).text
+    seen = made(await firm.trainer.get(path), 200)
+    assert (seen["revealed"], {q["outcome"]["right"] is None for q in seen["questions"]}) == (
+        True,
+        {False},
+    )
+    last = await attempt(firm.learner, quiz)
+    assert made(await firm.learner.get(path), 200)["revealed"] is False
+    again = await handed_in(firm.learner, last)
+    assert (again["state"], again["revealed"]) == ("failed", True)
+    told_now = made(await firm.learner.get(path), 200)
+    assert asked(told_now, "Q")["outcome"]["right"] is True
+    grant = {"person_id": str(firm.learner.id), "reason": "The fire alarm went off."}
+    made(await firm.trainer.post(f"/v1/assessments/{quiz['id']}/grants", grant))
+    assert made(await firm.learner.get(path), 200)["revealed"] is False
+
+
+async def test_once_it_is_passed_what_was_wrong_before_is_told_as_well(firm: Firm):
+    quiz = await assessment(firm, await bank_of(firm, "Q{T}"))
+    first = await handed_in(firm.learner, await attempt(firm.learner, quiz), {"1": False})
+    path = f"/v1/attempts/{first['id']}"
+    assert first["revealed"] is False
+    passed = await handed_in(firm.learner, await attempt(firm.learner, quiz), {"1": True})
+    assert (passed["revealed"], made(await firm.learner.get(path), 200)["revealed"]) == (True, True)
+    # Somebody else's success says nothing of mine.
+    other = await handed_in(firm.seller, await attempt(firm.seller, quiz), {"1": False})
+    assert other["revealed"] is False
+
+
+async def test_an_assessment_says_when_what_is_right_is_told(firm: Firm):
+    bank = await bank_of(firm, "Q{T}")
+    quiz = await assessment(firm, bank, reveal="always")
+    failed = await handed_in(firm.learner, await attempt(firm.learner, quiz))
+    assert failed["questions"][0]["outcome"]["right"] is True
+    path = f"/v1/assessments/{quiz['id']}"
+    assert made(await firm.trainer.patch(path, {"reveal": "never"}), 200)["reveal"] == "never"
+    passed = await handed_in(firm.learner, await attempt(firm.learner, quiz), {"1": True})
+    assert (passed["state"], passed["revealed"]) == ("passed", False)
+    assert (await firm.trainer.patch(path, {"reveal": None})).status_code == 422
+    assert (await firm.trainer.patch(path, {"reveal": "now"})).status_code == 422
+
+
 async def test_answers_are_drawn_in_another_order_for_each_attempt(firm: Firm):
     text = "Q{=a " + " ".join(f"~{n}" for n in range(20)) + "}"
     quiz = await assessment(firm, await bank_of(firm, text))
