@@ -126,6 +126,21 @@ class Certificate(Row, table=True):
             and (self.level or 0) >= (other.level or 0)
         )
 
+    def anew(self) -> "Certificate":
+        """Another one of the same, not yet issued: how long it holds is still to be said."""
+        return Certificate(
+            organization_id=self.organization_id,
+            person_id=self.person_id,
+            assignment_id=self.assignment_id,
+            curriculum_id=self.curriculum_id,
+            course_id=self.course_id,
+            course_version=self.course_version,
+            competence=self.competence,
+            level=self.level,
+            title=self.title,
+            issued_on=self.issued_on,
+        )
+
     # --- verbs
 
     def run(self, policy: CertificationPolicy | None, before: Iterable["Certificate"]) -> None:

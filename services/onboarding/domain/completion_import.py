@@ -27,7 +27,7 @@ from services.onboarding.domain.completion_judging import Wanted, is_to_do, judg
 from services.onboarding.domain.completion_record import Learner, Learning, learning_of
 from services.onboarding.domain.completion_subjects import subjects_of
 from services.onboarding.domain.course_set import CourseSet, Item, Rule, is_complete
-from services.onboarding.domain.past_certificates import Issuing
+from services.onboarding.domain.past_certificates import Issuing, issued_with
 from services.onboarding.domain.past_completion import PastCompletion
 from services.onboarding.domain.row_outcome import RowOutcome
 
@@ -56,9 +56,8 @@ async def import_completions(
         now.date(),
     )
     to_do = [one for one in wanted if is_to_do(one, learning)]
-    if not dry_run:
-        await _take_back(session, caller, learning, to_do, now)
-    importing = _Importing(caller, learning, now)
+    taken_back = {} if dry_run else await _take_back(session, caller, learning, to_do, now)
+    importing = _Importing(caller, learning, taken_back, now)
     for one in sorted(to_do, key=lambda one: one.told.completed_on):
         importing.take(one)
     if dry_run:
@@ -77,17 +76,24 @@ async def _take_back(
     learning: Learning,
     to_do: Sequence[Wanted],
     now: datetime,
-) -> None:
-    """Revoke the certificates that are issued anew with other details."""
+) -> dict[UUID, list[Certificate]]:
+    """Revoke the certificates that are issued anew with other details: of each completion its own, then its courses'."""
+    taken_back: dict[UUID, list[Certificate]] = {}
     for one in to_do:
         before = one.before
         if before is None or before.certificate_id is None or not _certifies_anew(one, before):
             continue
         certificate = await load(session, Certificate, before.certificate_id)
-        if certificate.revoked_at is None:
-            await revoke(session, certificate, caller, ANEW, now)
+        taken_back[before.id] = [
+            certificate,
+            *(await issued_with(session, certificate) if before.curriculum_id is not None else ()),
+        ]
+        for each in taken_back[before.id]:
+            if each.revoked_at is None:
+                await revoke(session, each, caller, ANEW, now)
     await session.flush()
     await learning.read_certificates(session)
+    return taken_back
 
 
 def _certifies_anew(one: Wanted, before: PastCompletion) -> bool:
@@ -97,8 +103,15 @@ def _certifies_anew(one: Wanted, before: PastCompletion) -> bool:
 class _Importing:
     """Takes completions in the order of their days; all is stored at the end, set by set."""
 
-    def __init__(self, caller: Caller, learning: Learning, now: datetime) -> None:
+    def __init__(
+        self,
+        caller: Caller,
+        learning: Learning,
+        taken_back: Mapping[UUID, Sequence[Certificate]],
+        now: datetime,
+    ) -> None:
         self._caller, self._learning, self._now = caller, learning, now
+        self._taken_back = taken_back
         self._today = now.date()
         self._new: list[Row] = []
         self._told: list[Event] = []
@@ -140,10 +153,15 @@ class _Importing:
         self._told.append(events.completion_corrected(past, *changes(past)))
         if anew:
             learner = self._learning.learner(past.person_id)
+            own, *parts = self._taken_back.get(past.id, [None])
             certificate = self._certificate(one, None)
             if certificate is not None:
+                certificate.assignment_id = None if own is None else own.assignment_id
                 self._issuing.certify(learner, certificate, one.told.expires_on)
                 past.certificate_id = certificate.id
+            for part in parts:
+                assert part is not None  # only its own may be missing
+                self._issuing.certify(learner, part.anew(), None, at_most=one.told.expires_on)
 
     def _certificate(self, one: Wanted, assignment: Assignment | None) -> Certificate | None:
         """What a row leads to, not yet issued; None for a course that gives no competence."""

@@ -1,15 +1,48 @@
 """Certificates as of past days: each takes its place among those that there are, whatever the order in which they come."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from uuid import UUID
 
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.chassis.database import organization_of
 from services.chassis.events import Event
 from services.chassis.tables import Row
 from services.onboarding import events
 from services.onboarding.domain.certificate import Certificate
 from services.onboarding.domain.certification_policy import CertificationPolicy
 from services.onboarding.domain.completion_record import Learner
+from services.onboarding.domain.past_completion import PastCompletion
+
+_c = Certificate.__table__.c  # type: ignore[attr-defined]
+_past = PastCompletion.__table__.c  # type: ignore[attr-defined]
+
+
+async def issued_with(session: AsyncSession, whole: Certificate) -> Sequence[Certificate]:
+    """The certificates of courses that came with a curriculum's and still stand, locked.
+
+    Those of one assignment that were stored at the same moment: what the same file said of a course by itself is not one.
+    """
+    found = await session.scalars(
+        select(Certificate)
+        .where(
+            _c.organization_id == organization_of(session),
+            _c.person_id == whole.person_id,
+            _c.assignment_id == whole.assignment_id,
+            # The moment of their transaction.
+            _c.created_at == whole.created_at,
+            _c.course_id.is_not(None),
+            _c.revoked_at.is_(None),
+            ~select(_past.id)
+            .where(_past.organization_id == _c.organization_id, _past.certificate_id == _c.id)
+            .exists(),
+        )
+        .order_by(_c.id)
+        .with_for_update(of=Certificate)
+    )
+    return found.all()
 
 
 class Issuing:

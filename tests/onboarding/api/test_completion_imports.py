@@ -313,6 +313,46 @@ async def test_a_curriculum_is_completed_with_its_courses_and_the_gate_counts_it
     assert ready["may_go_live"]
 
 
+async def test_a_corrected_curriculum_takes_back_what_its_courses_gave(firm: Firm):
+    selling, counting, apart = a_key("selling"), a_key("counting"), a_key("apart")
+    first, second = [
+        await published_course(firm, competence=one, level=2) for one in (selling, counting)
+    ]
+    alone = await published_course(firm, competence=apart)
+    whole = await published_curriculum(firm, course_set(first, second, alone))
+    await policy(firm, competence=counting, valid_days=40)
+    # A course that a file names by itself has its own last day.
+    row = (firm.learner.email, alone["key"], ago(30), ahead(50), None, None, None)
+    await took(firm, row, header=COURSE)
+
+    async def held() -> dict[str, Any]:
+        shown = await certificates(firm)
+        return {
+            one["competence"] or "whole": one["expires_on"]
+            for one in shown
+            if one["state"] not in ("revoked", "renewed")
+        }
+
+    line = (firm.learner.email, whole["key"], ago(30))
+    await took(firm, (*line, "2099-01-01"), header=CURRICULUM)
+    long = "2099-01-01"
+    assert await held() == {selling: long, counting: ahead(10), apart: ahead(50), "whole": long}
+    shorter = (*line, ago(5))
+    dry = await took(firm, shorter, header=CURRICULUM, dry_run=True)
+    assert (counts(dry), (await held())[selling]) == ({"updated": 1}, long)
+    assert counts(await took(firm, shorter, header=CURRICULUM)) == {"updated": 1}
+    short = ago(5)
+    assert await held() == {selling: short, counting: short, apart: ahead(50), "whole": short}
+    assert [await coverage(firm, one) for one in (selling, counting, apart)] == [0, 0, 1]
+    # And once more: what was issued anew is found again, and renewed within the same assignment.
+    assert counts(await took(firm, (*line, ahead(20)), header=CURRICULUM)) == {"updated": 1}
+    later = ahead(20)
+    assert await held() == {selling: later, counting: ahead(10), apart: ahead(50), "whole": later}
+    assert [await coverage(firm, one) for one in (selling, counting, apart)] == [1, 1, 1]
+    assert len({one["assignment_id"] for one in await certificates(firm)} - {None}) == 1
+    assert counts(await took(firm, (*line, later), header=CURRICULUM)) == {"unchanged": 1}
+
+
 async def test_an_open_assignment_of_the_curriculum_is_completed(firm: Firm):
     first, second = await published_course(firm), await published_course(firm)
     whole = await published_curriculum(firm, course_set(first, second))
