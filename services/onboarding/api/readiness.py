@@ -47,6 +47,20 @@ class MissingPeople(BaseModel):
     people: list[MissingPerson]
 
 
+class WaivedPerson(BaseModel):
+    """Somebody who has everything that is required, some of it by a waiver that holds on the day."""
+
+    person_id: UUID
+    name: str
+
+
+class WaivedPeople(BaseModel):
+    """Who counts for the gate by a waiver: how many, and by name as far as asked for and allowed."""
+
+    total: int
+    people: list[WaivedPerson]
+
+
 class LeftOutReasons(BaseModel):
     """How many do not count for which reason: not active; resting from a required curriculum; in the team, but not meant."""
 
@@ -64,7 +78,10 @@ class LeftOutPeople(BaseModel):
 
 
 class TeamReadiness(BaseModel):
-    """A team against the gate: `have` of `of` who count, where `need` are needed. `override_id` lets it through."""
+    """A team against the gate: `have`, trained or waived, of `of` who count, where `need` are needed.
+
+    `override_id` lets it through.
+    """
 
     team_id: UUID | None
     team_name: str | None
@@ -75,6 +92,7 @@ class TeamReadiness(BaseModel):
     met: bool
     override_id: UUID | None
     missing: MissingPeople
+    waived: WaivedPeople
     left_out: LeftOutPeople
 
 
@@ -87,6 +105,7 @@ class Readiness(BaseModel):
     may_go_live: bool
     of: int
     trained: int
+    waived: int
     missing: int
     left_out: int
     teams_total: int
@@ -108,7 +127,7 @@ async def get_rollout_readiness(
     now: NowDep,
     reader: ReaderDep,
 ) -> Response:
-    """Trainers, managers, admins and the owner of the tool; who leads a team or has people in one sees names of that one."""
+    """Trainers, managers, admins and the owner of the tool; others see names of those whom they manage or lead."""
     gate, owner_id = await gate_of(reader, rollout_id)
     asked = asked_by(caller, owner_id, now.date(), people=query.people, teams=query.teams)
     told = await readiness(reader, gate, asked)

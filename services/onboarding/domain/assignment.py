@@ -168,7 +168,7 @@ class Assignment(Row, table=True):
     reason: str | None = None
     # Somebody gave more time: no further source makes it shorter.
     extended: bool = Field(default=False, sa_column_kwargs={"server_default": "false"})
-    # Completed by administrative waivers alone: it counts, without a certificate, up to and including a day or for good.
+    # Not complete without waivers: it counts, up to and including a day or for good, and is told apart from what was learnt.
     waived: bool = Field(default=False, sa_column_kwargs={"server_default": "false"})
     waived_until: date | None = None
 

@@ -22,7 +22,7 @@ from services.onboarding.domain.course import Course
 from services.onboarding.domain.course_set import CourseSet, find_item
 from services.onboarding.domain.curriculum import Curriculum
 from services.onboarding.domain.progress import completed_in, sets_of, waivers_of
-from services.onboarding.domain.waiver import Waiver, rests_on_waivers
+from services.onboarding.domain.waiver import Waiver, basis_of
 
 _c = Certificate.__table__.c  # type: ignore[attr-defined]
 _policy = CertificationPolicy.__table__.c  # type: ignore[attr-defined]
@@ -87,18 +87,20 @@ async def settle_waivers(
 
 async def certify_whole(session: AsyncSession, assignment: Assignment, now: datetime) -> None:
     """Certify the curriculum, unless it is complete by administrative waivers alone."""
-    without, until = rests_on_waivers(
+    basis = basis_of(
         await sets_of(session, assignment),
         await completed_in(session, assignment),
         await waivers_of(session, assignment),
         now.date(),
     )
-    if without:
-        assignment.waived, assignment.waived_until = True, until
-        await session.flush()
-    else:
+    assignment.waived, assignment.waived_until = basis.waived, basis.until
+    await session.flush()
+    if basis.certifies:
         await certify_curriculum(
-            session, assignment.curriculum_id, [(assignment.id, assignment.person_id, until)], now
+            session,
+            assignment.curriculum_id,
+            [(assignment.id, assignment.person_id, basis.until)],
+            now,
         )
 
 
@@ -302,7 +304,8 @@ WITH due AS (
     SELECT CAST(:organization_id AS uuid), uuidv7(), w.person_id, w.curriculum_id, w.version_id,
         'assigned', w.expires_on, 'fixed',
         jsonb_build_array(jsonb_build_object(
-            'kind', 'renewal', 'person_id', NULL, 'at', CAST(:now AS timestamptz))),
+            'kind', 'renewal', 'person_id', NULL, 'at', CAST(:now AS timestamptz),
+            'due', jsonb_build_object('kind', 'fixed', 'days', NULL, 'on', w.expires_on))),
         1 + coalesce((
             SELECT max(a.cycle) FROM assignment AS a
             WHERE a.organization_id = CAST(:organization_id AS uuid)

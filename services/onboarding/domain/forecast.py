@@ -2,7 +2,8 @@
 
 The method, worked out rather than drawn by chance, so the same facts give the same days:
 
-1. What is left is the least number of minutes that still leads each missing person through the required curricula.
+1. What is left is the least number of minutes that still leads each missing person through the required curricula; what is
+   waived takes none.
 2. The pace is what the team's people who count completed in the last ten working days, today included: mean μ and variance
    σ² of the minutes of a person on a working day, days without any among them.
 3. A person with R minutes left has completed them within n working days with probability Φ((n·μ - R) / (σ·√n)): the sum of n
@@ -157,13 +158,13 @@ _FORECAST = (
     POPULATION
     + """
 , shown AS (
-    SELECT * FROM needed ORDER BY trained >= need, team_name, team_id LIMIT $10
+    SELECT * FROM needed ORDER BY have >= need, team_name, team_id LIMIT $10
 ), lacking AS (
     SELECT m.id AS person_id, m.team_id, asked AS curriculum_id
     FROM member AS m
-    JOIN needed AS s ON s.team_id = m.team_id AND s.trained < s.need
-    CROSS JOIN unnest($4::uuid[]) AS asked
-    WHERE m.left_out IS NULL AND (m.has IS NULL OR asked <> ALL(m.has))
+    JOIN needed AS s ON s.team_id = m.team_id AND s.have < s.need
+    CROSS JOIN unnest($4::uuid[]) WITH ORDINALITY AS a(asked, place)
+    WHERE m.left_out IS NULL AND m.has & (1 << (a.place::int - 1)) = 0
 ), taught AS (
     SELECT DISTINCT ON (curriculum_id) curriculum_id, id
     FROM curriculum_version
@@ -183,9 +184,15 @@ _FORECAST = (
     ) AS work
     FROM under_way AS u
     LEFT JOIN LATERAL (
-        SELECT jsonb_agg(i.item_key ORDER BY i.item_key) AS keys
-        FROM item_completion AS i
-        WHERE u.items_done > 0 AND i.organization_id = $1 AND i.assignment_id = u.assignment_id
+        SELECT jsonb_agg(k.item_key ORDER BY k.item_key) AS keys
+        FROM (
+            SELECT i.item_key FROM item_completion AS i
+            WHERE u.items_done > 0 AND i.organization_id = $1 AND i.assignment_id = u.assignment_id
+            UNION
+            SELECT w.item_key FROM waiver AS w
+            WHERE u.items_done > 0 AND w.organization_id = $1 AND w.assignment_id = u.assignment_id
+                AND (w.valid_until IS NULL OR w.valid_until >= $5)
+        ) AS k
     ) AS d ON true
     GROUP BY u.person_id, u.team_id
 ), alike AS (
@@ -206,18 +213,18 @@ _FORECAST = (
 )
 SELECT json_build_object(
     'teams_total', (SELECT count(*) FROM needed),
-    'sees', coalesce((SELECT bool_or(named) FROM needed), $7::uuid IS NULL),
+    'sees', coalesce((SELECT bool_or(sees) FROM needed), $7::uuid IS NULL),
     'teams', coalesce((
         SELECT json_agg(json_build_object(
             'team_id', nullif(s.team_id, '00000000-0000-0000-0000-000000000000'),
-            'team_name', s.team_name, 'of', s.of, 'have', s.trained,
+            'team_name', s.team_name, 'of', s.of, 'have', s.have,
             'need', s.need, 'minutes', coalesce(p.minutes, 0), 'squares', coalesce(p.squares, 0),
             'shown', EXISTS (SELECT FROM shown AS h WHERE h.team_id = s.team_id),
             'work', coalesce((
                 SELECT json_agg(json_build_array(a.work, a.people)) FROM alike AS a
                 WHERE a.team_id = s.team_id
             ), '[]')
-        ) ORDER BY s.trained >= s.need, s.team_name, s.team_id)
+        ) ORDER BY s.have >= s.need, s.team_name, s.team_id)
         FROM needed AS s LEFT JOIN pace AS p ON p.team_id = s.team_id
     ), '[]'),
     'versions', coalesce((

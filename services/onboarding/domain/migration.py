@@ -28,7 +28,7 @@ from services.onboarding.domain.course_set import CourseSet, Item, is_complete
 from services.onboarding.domain.curriculum import CurriculumVersion, course_sets
 from services.onboarding.domain.following import Doing
 from services.onboarding.domain.publication import VersionState
-from services.onboarding.domain.waiver import Waiver, rests_on_waivers
+from services.onboarding.domain.waiver import Basis, Waiver, basis_of
 
 _w = Waiver.__table__.c  # type: ignore[attr-defined]
 
@@ -103,8 +103,7 @@ class Learner:
 class Verdict:
     """What the step comes to for a learner: why they stay, or which passed items count on, which not, and what is new to them.
 
-    Where it completes the assignment, `until` is the last day of the waivers that this rests on, and `waived` says that it rests
-    on administrative ones.
+    Where it completes the assignment, `basis` says what that rests on.
     """
 
     learner: Learner
@@ -113,8 +112,7 @@ class Verdict:
     kept: tuple[str, ...] = ()
     new: tuple[str, ...] = ()
     dropped: tuple[str, ...] = ()
-    waived: bool = False
-    until: date | None = None
+    basis: Basis | None = None
 
     @property
     def completes(self) -> bool:
@@ -143,11 +141,7 @@ def judge(step: Step, learners: Collection[Learner], today: date) -> list[Verdic
         if complete and learner.state is State.suspended:
             return Verdict(learner, Stays.suspended, learner.state)
         kept = tuple(key for key in held if key in done)
-        waived, until = (
-            rests_on_waivers(step.sets, learner.completed, learner.waivers, today)
-            if complete
-            else (False, None)
-        )
+        basis = basis_of(step.sets, learner.completed, learner.waivers, today) if complete else None
         return Verdict(
             learner,
             None,
@@ -155,8 +149,7 @@ def judge(step: Step, learners: Collection[Learner], today: date) -> list[Verdic
             kept,
             tuple(key for key in new if key not in done),
             tuple(sorted(done & dropped)),
-            waived,
-            until,
+            basis,
         )
 
     return [verdict(learner) for learner in learners]
@@ -315,15 +308,15 @@ async def _move(session: AsyncSession, step: Step, moving: Sequence[Verdict], do
         "ids": [one.learner.assignment_id for one in moving],
         "states": [one.state.value for one in moving],
         "items_done": [len(one.kept) for one in moving],
-        "waived": [one.waived for one in moving],
-        "waived_until": [one.until if one.waived else None for one in moving],
+        "waived": [one.basis is not None and one.basis.waived for one in moving],
+        "waived_until": [None if one.basis is None else one.basis.until for one in moving],
         "dropped": [orjson.dumps(one.dropped).decode() for one in moving],
     }
     await reader_of(session).fetchrow(_MOVED, values)
     certified = [
-        (one.learner.assignment_id, one.learner.person_id, one.until)
+        (one.learner.assignment_id, one.learner.person_id, one.basis.until)
         for one in moving
-        if one.completes and not one.waived
+        if one.completes and one.basis is not None and one.basis.certifies
     ]
     if certified:
         await certify_curriculum(session, step.target.curriculum_id, certified, doing.now)

@@ -1,11 +1,12 @@
 """The gate of a rollout: who of each team counts, who has what it requires, and who is missing. One statement.
 
 Who counts: the active people of the audience, but for those who rest from a required curriculum (leave, or another reason
-that somebody gave); everyone left out is told with the reason, also those of the same teams whom the audience does not hold.
-A person has a curriculum when an assignment of it is completed, unless a waiver that it rests on or a certificate that came
-of it has run out on the day, or was revoked, and no other stands in its place. A team meets the gate when as many have
-everything as it takes: need = ⌈min_pct × those who count ÷ 100⌉. It may go live, too, with an override that a second person
-approved and that has not run out.
+that somebody gave); everyone left out is told with the reason, also those of the same teams whom the audience does not
+hold. A person has a curriculum when an assignment of it is completed, unless a certificate that came of it has run out on
+the day, or was revoked, and no other stands in its place. Whoever has one only by a waiver that still holds on the day counts
+for the gate, but is told apart from those who are trained. A team meets the gate when as many have everything as it takes:
+need = ⌈min_pct × those who count ÷ 100⌉. It may go live, too, with an override that a second person approved and that has
+not run out.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,10 +25,11 @@ from services.onboarding.domain.rollout import Rollout
 NAMED = 50
 TEAMS = 200
 # What is kept of a gate that was met.
-_FIGURES = ("on", "min_pct", "of", "trained", "missing", "left_out", "override_ids")
+_FIGURES = ("on", "min_pct", "of", "trained", "waived", "missing", "left_out", "override_ids")
 
 # Who is asked about, what they have, and each team's figures: what readiness and forecast have in common.
-# Whoever has no team is put under the id of none, because only what is equal is joined by hashing.
+# Whoever has no team is put under the id of none, because only what is equal is joined by hashing. What somebody has of the
+# required curricula is a number, a bit for each in their order: one pass over the assignments, and rows that are narrow.
 # $1 organization, $2 audience, $3 teams, $4 required curricula, $5 the day, $6 percent, $7 for whose eyes (null: all).
 POPULATION = """
 WITH chosen AS MATERIALIZED (
@@ -37,16 +39,10 @@ WITH chosen AS MATERIALIZED (
 ), touched AS (
     SELECT DISTINCT p.team_id
     FROM chosen AS c JOIN person AS p ON p.organization_id = $1 AND p.id = c.person_id
-), completed AS MATERIALIZED (
-    SELECT a.id, a.person_id, a.curriculum_id
-    FROM assignment AS a
-    WHERE a.organization_id = $1 AND a.curriculum_id = ANY($4) AND a.state = 'completed'
-        AND (a.waived_until IS NULL OR a.waived_until >= $5)
 ), lapsed AS (
-    SELECT c.assignment_id
+    SELECT DISTINCT c.assignment_id
     FROM certificate AS c
     WHERE c.organization_id = $1 AND (c.revoked_at IS NOT NULL OR c.expires_on < $5)
-        AND c.assignment_id IN (SELECT id FROM completed)
         AND NOT EXISTS (
             SELECT FROM certificate AS n
             WHERE n.organization_id = $1 AND n.person_id = c.person_id
@@ -57,59 +53,62 @@ WITH chosen AS MATERIALIZED (
                 AND coalesce(n.expires_on >= $5, true)
         )
 ), evidence AS (
-    SELECT person_id, curriculum_id, true AS has
-    FROM completed WHERE id NOT IN (SELECT assignment_id FROM lapsed)
-    UNION ALL
-    SELECT person_id, curriculum_id, false
-    FROM assignment
-    WHERE organization_id = $1 AND curriculum_id = ANY($4) AND state = 'suspended'
-), by_curriculum AS (
-    SELECT person_id, curriculum_id, bool_or(has) AS has, bool_or(NOT has) AS rests
-    FROM evidence
-    GROUP BY person_id, curriculum_id
+    SELECT a.person_id, 1 << (array_position($4, a.curriculum_id) - 1) AS bit, a.waived,
+        a.state = 'suspended' AS rests,
+        a.state = 'completed' AND l.assignment_id IS NULL
+            AND (a.waived_until IS NULL OR a.waived_until >= $5) AS has
+    FROM assignment AS a
+    LEFT JOIN lapsed AS l ON l.assignment_id = a.id
+    WHERE a.organization_id = $1 AND a.curriculum_id = ANY($4)
+        AND a.state IN ('completed', 'suspended')
 ), standing AS (
-    SELECT person_id, array_agg(curriculum_id) FILTER (WHERE has) AS has,
-        bool_or(rests AND NOT has) AS rests
-    FROM by_curriculum
+    SELECT person_id,
+        coalesce(bit_or(bit) FILTER (WHERE has), 0) AS has,
+        coalesce(bit_or(bit) FILTER (WHERE has AND NOT waived), 0) AS earned,
+        coalesce(bit_or(bit) FILTER (WHERE rests), 0) AS rests
+    FROM evidence
     GROUP BY person_id
-), around AS (
-    SELECT p.id FROM touched AS t
-    JOIN person AS p ON p.organization_id = $1 AND p.team_id = t.team_id AND p.active
-    UNION
-    SELECT person_id FROM chosen
 ), member AS MATERIALIZED (
-    SELECT p.id, p.name, coalesce(p.team_id, '00000000-0000-0000-0000-000000000000') AS team_id, p.manager_id, s.has,
+    SELECT p.id, p.name, p.manager_id,
+        coalesce(p.team_id, '00000000-0000-0000-0000-000000000000') AS team_id,
+        coalesce(s.has, 0) AS has,
         CASE
             WHEN c.person_id IS NULL THEN 'not_in_audience'
             WHEN NOT p.active THEN 'inactive'
-            WHEN s.rests THEN 'suspended'
+            WHEN s.rests & ~s.has <> 0 THEN 'suspended'
         END AS left_out,
-        coalesce(cardinality(s.has), 0) >= cardinality($4) AS ready
-    FROM around AS r
-    JOIN person AS p ON p.organization_id = $1 AND p.id = r.id
+        coalesce(s.has, 0) = (1 << cardinality($4)) - 1 AS ready,
+        coalesce(s.has <> s.earned, false) AS waived
+    FROM person AS p
     LEFT JOIN chosen AS c ON c.person_id = p.id
     LEFT JOIN standing AS s ON s.person_id = p.id
-), counted AS (
-    SELECT m.team_id, t.name AS team_name,
+    WHERE p.organization_id = $1 AND (
+        c.person_id IS NOT NULL OR (p.active AND p.team_id IN (SELECT team_id FROM touched))
+    )
+), by_team AS (
+    SELECT team_id,
         count(*) FILTER (WHERE left_out IS NULL) AS of,
-        count(*) FILTER (WHERE left_out IS NULL AND ready) AS trained,
+        count(*) FILTER (WHERE left_out IS NULL AND ready AND NOT waived) AS trained,
+        count(*) FILTER (WHERE left_out IS NULL AND ready AND waived) AS waived,
         count(*) FILTER (WHERE left_out = 'inactive') AS inactive,
         count(*) FILTER (WHERE left_out = 'suspended') AS suspended,
         count(*) FILTER (WHERE left_out = 'not_in_audience') AS not_in_audience,
-        $7::uuid IS NULL OR t.lead_id IS NOT DISTINCT FROM $7
-            OR coalesce(bool_or(m.manager_id = $7), false) AS named
-    FROM member AS m
-    LEFT JOIN team AS t ON t.organization_id = $1 AND t.id = m.team_id
-    GROUP BY m.team_id, t.name, t.lead_id
+        coalesce(bool_or(manager_id = $7), false) AS managed
+    FROM member
+    GROUP BY team_id
 ), needed AS (
-    SELECT *, (of * $6::int + 99) / 100 AS need, inactive + suspended + not_in_audience AS left_out
-    FROM counted
+    SELECT m.*, t.name AS team_name, trained + waived AS have, (of * $6::int + 99) / 100 AS need,
+        inactive + suspended + not_in_audience AS left_out,
+        $7::uuid IS NULL OR t.lead_id IS NOT DISTINCT FROM $7 AS led,
+        $7::uuid IS NULL OR t.lead_id IS NOT DISTINCT FROM $7 OR managed AS sees
+    FROM by_team AS m
+    LEFT JOIN team AS t ON t.organization_id = $1 AND t.id = m.team_id
 )"""
 _READINESS = (
     POPULATION
     + """
 , judged AS (
-    SELECT c.*, c.trained >= c.need AS met, o.id AS override_id
+    SELECT c.*, c.have >= c.need AS met, o.id AS override_id
     FROM needed AS c
     LEFT JOIN LATERAL (
         SELECT o.id FROM override AS o
@@ -125,17 +124,21 @@ _READINESS = (
     LIMIT $11
 ), ranked AS (
     SELECT m.*, row_number() OVER (
-        PARTITION BY m.team_id, m.left_out IS NULL ORDER BY m.name, m.id
+        PARTITION BY m.team_id, m.left_out IS NULL, m.left_out IS NULL AND m.ready
+        ORDER BY m.name, m.id
     ) AS place
     FROM member AS m
-    JOIN shown AS s ON s.team_id = m.team_id AND s.named
-    WHERE m.left_out IS NOT NULL OR NOT m.ready
+    JOIN shown AS s ON s.team_id = m.team_id AND (s.led OR m.manager_id = $7)
+    WHERE m.left_out IS NOT NULL OR NOT m.ready OR m.waived
 ), people AS (
     SELECT team_id,
         json_agg(json_build_object('person_id', id, 'name', name, 'lacks', (
-            SELECT json_agg(asked ORDER BY asked) FROM unnest($4::uuid[]) AS asked
-            WHERE has IS NULL OR asked <> ALL(has)
-        )) ORDER BY place) FILTER (WHERE left_out IS NULL) AS missing,
+            SELECT json_agg(asked ORDER BY asked)
+            FROM unnest($4::uuid[]) WITH ORDINALITY AS a(asked, place)
+            WHERE has & (1 << (a.place::int - 1)) = 0
+        )) ORDER BY place) FILTER (WHERE left_out IS NULL AND NOT ready) AS missing,
+        json_agg(json_build_object('person_id', id, 'name', name) ORDER BY place)
+            FILTER (WHERE left_out IS NULL AND ready) AS waived,
         json_agg(json_build_object('person_id', id, 'name', name, 'reason', left_out)
             ORDER BY place) FILTER (WHERE left_out IS NOT NULL) AS left_out
     FROM ranked
@@ -150,20 +153,24 @@ SELECT json_build_object(
         AND coalesce(bool_and(met OR override_id IS NOT NULL), false),
     'of', coalesce(sum(of), 0),
     'trained', coalesce(sum(trained), 0),
-    'missing', coalesce(sum(of - trained), 0),
+    'waived', coalesce(sum(waived), 0),
+    'missing', coalesce(sum(of - have), 0),
     'left_out', coalesce(sum(left_out), 0),
     'teams_total', count(*),
     'override_ids', coalesce(
         json_agg(override_id) FILTER (WHERE NOT met AND override_id IS NOT NULL), '[]'
     ),
-    'sees', coalesce(bool_or(named), $7::uuid IS NULL),
+    'sees', coalesce(bool_or(sees), $7::uuid IS NULL),
     'teams', coalesce((
         SELECT json_agg(json_build_object(
             'team_id', nullif(s.team_id, '00000000-0000-0000-0000-000000000000'), 'team_name', s.team_name,
-            'of', s.of, 'trained', s.trained, 'have', s.trained, 'need', s.need,
+            'of', s.of, 'trained', s.trained, 'have', s.have, 'need', s.need,
             'met', s.met, 'override_id', s.override_id,
             'missing', json_build_object(
-                'total', s.of - s.trained, 'people', coalesce(p.missing, '[]')
+                'total', s.of - s.have, 'people', coalesce(p.missing, '[]')
+            ),
+            'waived', json_build_object(
+                'total', s.waived, 'people', coalesce(p.waived, '[]')
             ),
             'left_out', json_build_object(
                 'total', s.left_out,
@@ -221,16 +228,24 @@ class GateNotMet(Conflict):
 def _told(team: Mapping[str, Any]) -> dict[str, object]:
     """A team as a member of the problem, with a text for people."""
     people = team["missing"]["people"]
-    error = FieldError(
-        "",
-        "{team}: {have} of {of} are trained, {need} are needed. Missing: {people}.",
-        {
-            "team": team["team_name"] or "–",
-            **{name: team[name] for name in ("have", "of", "need")},
-            "people": ", ".join(person["name"] for person in people)
-            + (" …" if team["missing"]["total"] > len(people) else ""),
-        },
-    )
+    params = {
+        "team": team["team_name"] or "–",
+        **{name: team[name] for name in ("have", "of", "need")},
+        "waived": team["waived"]["total"],
+        "people": ", ".join(person["name"] for person in people)
+        + (" …" if team["missing"]["total"] > len(people) else ""),
+    }
+    if team["waived"]["total"]:
+        error = FieldError(
+            "",
+            "{team}: {have} of {of} are trained or waived ({waived} waived), {need} are needed. "
+            "Missing: {people}.",
+            params,
+        )
+    else:
+        error = FieldError(
+            "", "{team}: {have} of {of} are trained, {need} are needed. Missing: {people}.", params
+        )
     return {**team, "template": error.template, "params": error.params}
 
 
@@ -330,13 +345,13 @@ async def _judge(reader: Reader, gate: Gate, asked: Asked, *, failing_only: bool
 
 
 async def fetch_at_once(reader: Reader, statement: str, *arguments: Any) -> str:
-    """The answer of a statement over POPULATION, whose parts are joined by hashing.
+    """The answer of a statement over POPULATION, whose parts are joined by hashing, in memory.
 
     PostgreSQL cannot tell how many people the audience holds, and may take them for few.
     """
-    await reader.connection.execute("SET LOCAL enable_nestloop = off")
+    await reader.connection.execute("SET LOCAL enable_nestloop = off; SET LOCAL work_mem = '32MB'")
     text: str = await reader.connection.fetchval(statement, *arguments)
-    await reader.connection.execute("SET LOCAL enable_nestloop = on")
+    await reader.connection.execute("SET LOCAL enable_nestloop = on; RESET work_mem")
     return text
 
 

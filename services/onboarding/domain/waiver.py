@@ -5,6 +5,7 @@ extends for themselves. Both are kept as they were given; a waiver that has run 
 """
 
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 from typing import ClassVar
@@ -142,17 +143,28 @@ def _items(
     return items
 
 
-def rests_on_waivers(
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """What something complete rests on.
+
+    `waived`: it would not be complete without waivers. `certifies`: it would be so without administrative ones. `until`: the
+    last day on which its waivers hold.
+    """
+
+    waived: bool
+    certifies: bool
+    until: date | None
+
+
+def basis_of(
     sets: Sequence[CourseSet], done: Collection[str], waivers: Iterable[Waiver], today: date
-) -> tuple[bool, date | None]:
-    """Of what is complete: whether it is so by administrative waivers alone, and the last day on which its waivers hold."""
+) -> Basis:
+    """What an assignment that is complete today rests on."""
     standing = [one for one in waivers if one.stands_on(today) and one.item_key not in done]
     able = {*done, *(one.item_key for one in standing if one.reason.certifies)}
-    needed = [] if is_complete(sets, done) else standing
-    return (
-        not is_complete(sets, able),
-        min((one.valid_until for one in needed if one.valid_until is not None), default=None),
-    )
+    waived = not is_complete(sets, done)
+    days = [one.valid_until for one in standing if one.valid_until is not None] if waived else []
+    return Basis(waived, is_complete(sets, able), min(days, default=None))
 
 
 def extend(

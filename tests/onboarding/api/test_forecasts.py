@@ -9,6 +9,7 @@ from services.onboarding.domain.working_days import WorkingDays
 from tests.conftest import Firm, Person
 from tests.onboarding.makers import (
     as_the_service,
+    assignment,
     booking,
     completed,
     course,
@@ -170,3 +171,20 @@ async def test_days_off_are_no_days_of_learning(firm: Firm):
     assert after["pace"] == before["pace"]
     assert date.fromisoformat(after["p50"]).isoweekday() == 1
     assert after["p50"] > before["p50"]
+
+
+async def test_what_is_waived_takes_no_minutes(firm: Firm):
+    team_id = await a_team(firm, 0)
+    people = [await firm.hire(name, team_id=UUID(team_id)) for name in ("Ane", "Bo")]
+    courses = [await published_course(firm, minutes=minutes) for minutes in (10, 30)]
+    taught = await published_curriculum(firm, course_set(*courses))
+    new = await in_training(firm, taught, team_ids=[team_id])
+    given = [await assignment(firm, taught, person) for person in people]
+    assert (await forecast_of(firm.manager, new))["teams"][0]["minutes_left"] == 80
+    why = {"reason": "administrative", "valid_until": TODAY.isoformat()}
+    item = f"/v1/assignments/{given[0]['id']}/items/{courses[1]['key']}/waivers"
+    made(await firm.trainer.post(item, why))
+    assert (await forecast_of(firm.manager, new))["teams"][0]["minutes_left"] == 50
+    made(await firm.trainer.post(f"/v1/assignments/{given[1]['id']}/waivers", why))
+    (team,) = (await forecast_of(firm.manager, new))["teams"]
+    assert (team["have"], team["need"], team["minutes_left"]) == (1, 2, 10)

@@ -4,6 +4,8 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+import pytest
+
 from services.chassis.caller import Role
 from services.onboarding.api.readiness import Readiness
 from tests.conftest import Firm, Person
@@ -372,7 +374,7 @@ async def test_what_was_completed_counts_although_a_later_assignment_rests(firm:
     assert (seen["of"], seen["trained"], seen["left_out"]) == (6, 1, 0)
 
 
-async def test_a_lead_sees_names_of_the_own_team_figures_of_others_and_a_learner_nothing(
+async def test_a_lead_and_a_manager_see_names_of_their_people_figures_of_others_and_a_learner_nothing(
     firm: Firm,
 ):
     team_id, people = await sales(firm, 2)
@@ -391,7 +393,7 @@ async def test_a_lead_sees_names_of_the_own_team_figures_of_others_and_a_learner
     led = {"manager_id": str(firm.lead.id)}
     made(await firm.admin.patch(f"/v1/people/{firm.learner.id}", led), 200)
     await firm.product.catch_up()
-    for person, named in ((people[0], [0, 2]), (firm.lead, [6, 0])):
+    for person, named in ((people[0], [0, 2]), (firm.lead, [1, 0])):
         seen = made(await person.get(path), 200)
         assert [len(t["missing"]["people"]) for t in seen["teams"]] == named
         assert [t["missing"]["total"] for t in seen["teams"]] == [6, 2]
@@ -520,3 +522,84 @@ async def test_a_rollout_is_for_an_audience_or_for_teams(firm: Firm):
     assert (back["audience_id"], back["team_ids"]) == (None, both["team_ids"])
     made(await firm.trainer.patch(path, {"audience_id": those["id"]}), 200)
     assert (await firm.trainer.delete(f"/v1/audiences/{those['id']}")).status_code == 409
+
+
+# --- waivers
+
+
+async def waive(firm: Firm, curriculum: dict, person: Person, **fields) -> dict:
+    """Everything of the curriculum, waived for a person by the trainer."""
+    given = await assignment(firm, curriculum, person)
+    why = {"reason": "tested_out", **fields}
+    return made(await firm.trainer.post(f"/v1/assignments/{given['id']}/waivers", why))
+
+
+async def test_the_gate_counts_whoever_is_waived_and_the_report_tells_them_apart(firm: Firm):
+    new, taught, people = await four_of_five(firm)
+    path = f"/v1/rollouts/{new['id']}"
+    made(await firm.trainer.get(f"{path}/readiness"), 200)
+    waived = await waive(firm, taught, people[4])
+    assert (waived["state"], waived["waived"]) == ("completed", True)
+    seen = made(await firm.manager.get(f"{path}/readiness"), 200)
+    assert Readiness.model_validate(seen)
+    figures = {n: seen[n] for n in ("of", "trained", "waived", "missing", "may_go_live")}
+    assert figures == {"of": 5, "trained": 4, "waived": 1, "missing": 0, "may_go_live": True}
+    (team,) = seen["teams"]
+    assert (team["have"], team["trained"], team["need"], team["met"]) == (5, 4, 5, True)
+    assert team["waived"] == {
+        "total": 1,
+        "people": [{"person_id": str(people[4].id), "name": "Eva"}],
+    }
+    assert team["missing"] == {"total": 0, "people": []}
+    made(await firm.manager.post(f"{path}/go-live"), 200)
+    (live,) = await told(firm, "rollout.launched")
+    assert (live["data"]["gate"]["trained"], live["data"]["gate"]["waived"]) == (4, 1)
+
+
+@pytest.mark.parametrize("reason", ["administrative", "tested_out"])
+async def test_a_waiver_that_ran_out_yesterday_opens_no_gate_and_one_that_ends_today_does(
+    firm: Firm, reason: str
+):
+    team_id, people = await sales(firm, 2)
+    taught = await published_curriculum(firm)
+    new = await in_training(firm, taught, team_ids=[team_id])
+    path = f"/v1/rollouts/{new['id']}"
+    for person in people:
+        await waive(firm, taught, person, reason=reason, valid_until=in_days(0))
+    seen = made(await firm.manager.get(f"{path}/readiness"), 200)
+    assert (seen["waived"], seen["may_go_live"]) == (2, True)
+    await as_the_service(
+        firm,
+        f"UPDATE assignment SET waived_until = current_date - 1 WHERE person_id = '{people[1].id}'",
+    )
+    closed = await firm.manager.post(f"{path}/go-live")
+    assert closed.status_code == 409
+    (team,) = closed.json()["teams"]
+    assert [p["name"] for p in team["missing"]["people"]] == ["Bo"]
+    assert team["detail"] == (
+        "Sales: 1 of 2 are trained or waived (1 waived), 2 are needed. Missing: Bo."
+    )
+
+
+async def test_who_learnt_it_before_is_trained_although_a_later_cycle_was_waived(firm: Firm):
+    team_id, (anna,) = await sales(firm, 1)
+    taught = await published_curriculum(firm)
+    new = await in_training(firm, taught, team_ids=[team_id])
+    await completed(firm, taught, anna)
+    await waive(firm, taught, anna)
+    seen = made(await firm.manager.get(f"/v1/rollouts/{new['id']}/readiness"), 200)
+    assert (seen["trained"], seen["waived"]) == (1, 0)
+
+
+async def test_one_required_curriculum_by_waiver_and_one_learnt_is_waived(firm: Firm):
+    team_id, (anna,) = await sales(firm, 1)
+    first, second = await published_curriculum(firm), await published_curriculum(firm)
+    new = await in_training(firm, first, second, team_ids=[team_id])
+    await waive(firm, second, anna)
+    path = f"/v1/rollouts/{new['id']}/readiness"
+    seen = made(await firm.manager.get(path), 200)
+    assert (seen["trained"], seen["waived"], seen["missing"]) == (0, 0, 1)
+    assert seen["teams"][0]["missing"]["people"][0]["lacks"] == [first["id"]]
+    await completed(firm, first, anna)
+    seen = made(await firm.manager.get(path), 200)
+    assert (seen["trained"], seen["waived"], seen["missing"]) == (0, 1, 0)
