@@ -130,6 +130,14 @@ async def certified(
     return certificate
 
 
+async def managed(firm: Firm, *people: Person, by: Person | None = None) -> None:
+    """Make people the manager's own, or another one's."""
+    for person in people:
+        given = {"manager_id": str((by or firm.manager).id)}
+        made(await firm.admin.patch(f"/v1/people/{person.id}", given), 200)
+    await firm.product.catch_up()
+
+
 async def told(firm: Firm, type: str) -> list[dict[str, Any]]:
     """What onboarding has told of one kind, oldest first."""
     found = made(await firm.admin.get("/v1/events", type=type, limit=200), 200)

@@ -11,10 +11,12 @@ import orjson
 from fastapi import Path, Query, Request
 from pydantic import BaseModel, Field
 from sqlalchemy import (
+    ARRAY,
     Boolean,
     Date,
     Integer,
     Text,
+    Uuid,
     bindparam,
     case,
     cast,
@@ -25,7 +27,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
-from services.chassis.caller import Role
+from services.chassis.caller import Caller
 from services.chassis.database import Reader, load, reader_of
 from services.chassis.events import changes, record
 from services.chassis.fields import Body, Key, Moment, Prose
@@ -47,7 +49,6 @@ from services.onboarding.api.curriculum_versions import SetOut
 from services.onboarding.api.spoken import WITH_WORDS, own_reasons, reason_for, sentence_for
 from services.onboarding.api.versions import GrantOut
 from services.onboarding.domain.assignment import (
-    STEERING,
     UNDER_WAY,
     Assignment,
     DueKind,
@@ -60,9 +61,11 @@ from services.onboarding.domain.course import Course
 from services.onboarding.domain.course_set import CourseSet, Rule, minutes_left, next_item
 from services.onboarding.domain.curriculum import Curriculum, CurriculumVersion, course_sets
 from services.onboarding.domain.gating import require_gates_passed
-from services.onboarding.domain.learning_rights import (
+from services.onboarding.domain.own_people import (
+    bounds_of,
     require_may_see_person,
-    require_may_see_team,
+    require_may_steer,
+    sight_of_team,
 )
 from services.onboarding.domain.progress import sets_and_done
 from services.onboarding.domain.waiver import Waiver, WaiverReason
@@ -70,14 +73,28 @@ from services.onboarding.domain.waiver import Waiver, WaiverReason
 router = concept("assignments")
 
 
-class SourceOut(BaseModel):
-    """Who wanted it: a person, or a rule, which holds until the learner leaves its audience."""
+class SourceDueOut(BaseModel):
+    """The due date that a source asks for: `on` a day, or `days` after the person was hired."""
 
-    kind: str
+    kind: DueKind
+    days: int | None
+    on: date | None
+
+
+class SourceOut(BaseModel):
+    """Who wants it: a trainer, a renewal, a rule, which holds until the learner leaves its audience, or a handover.
+
+    A handover that needs `competence`, and that the learner is staffed on, holds until they are taken off it.
+    """
+
+    kind: str = Field(examples=["rule"], description="trainer, rule, handover, renewal or import.")
     person_id: UUID | None = None
     rule_id: UUID | None = None
+    handover_id: UUID | None = None
+    competence: str | None = None
     held: bool | None = None
     at: Moment
+    due: SourceDueOut | None = None
 
 
 class DueBasisOut(BaseModel):
@@ -90,8 +107,8 @@ class DueBasisOut(BaseModel):
 class AssignmentOut(BaseModel):
     """An assignment. `state` and `overdue` are as of today (UTC); `curriculum_version` is the number it is on.
 
-    `cycle` counts how often the person learns it, from 1. `extended`: somebody gave more time. `waived`: completed by
-    administrative waivers, which counts but is not certified.
+    `cycle` counts how often the person learns it, from 1. `extended`: somebody gave more time. `waived`: completed
+    only with the help of waivers, which counts, but apart from what was learnt; administrative ones certify nothing.
     """
 
     id: UUID
@@ -288,6 +305,7 @@ _conditions: dict[str, Any] = {
     "state": _state == bindparam("state", type_=Text),
     "curriculum_version": _v.number == bindparam("curriculum_version", type_=Integer),
     "team_id": _p.team_id == bindparam("team_id", type_=_p.team_id.type),
+    "person_ids": _a.person_id == bindparam("person_ids", type_=ARRAY(Uuid)).any_(),
     "overdue": _overdue == bindparam("overdue", type_=Boolean),
     "not_withdrawn": (_stored_state != "withdrawn") == bindparam("not_withdrawn", type_=Boolean),
 }
@@ -415,15 +433,14 @@ async def list_assignments(
     now: NowDep,
     reader: ReaderDep,
 ) -> Response:
-    """Newest first. One's own; trainers, managers and admins see everybody's, a lead their team's."""
-    if not caller.has(*STEERING):
-        if query.team_id is not None:
-            await require_may_see_team(reader, caller, query.team_id)
-        else:
-            query.person_id = query.person_id or caller.person_id
-            await require_may_see_person(reader, caller, query.person_id)
+    """Newest first. One's own and one's people's as their manager or lead; trainers and admins see everybody's."""
+    if query.team_id is not None:
+        await sight_of_team(reader, caller, query.team_id)
+    if query.person_id is not None:
+        await require_may_see_person(reader, caller, query.person_id)
     where = {"today": now.date(), "words": own_reasons(language_of(request))}
-    return listed(await ASSIGNMENTS.page(reader, query, **where), request)
+    bounds = await bounds_of(reader, caller)
+    return listed(await ASSIGNMENTS.page(reader, query, **where, **bounds), request)
 
 
 @router.get(
@@ -432,9 +449,10 @@ async def list_assignments(
 async def get_assignment(
     assignment_id: UUID, request: Request, caller: CallerDep, now: NowDep, reader: ReaderDep
 ) -> Response:
-    """One assignment with its items, and its ETag."""
+    """One assignment with its items, and its ETag: one's own, one's people's, and everybody's for trainers and admins."""
     detail = await detail_of(reader, assignment_id, now.date(), language_of(request))
-    await require_may_see_person(reader, caller, UUID(orjson.loads(detail.content)["person_id"]))
+    person_id = UUID(orjson.loads(detail.content)["person_id"])
+    await require_may_see_person(reader, caller, person_id, "assignment")
     return found(detail)
 
 
@@ -467,11 +485,13 @@ async def complete_item(
 async def _moved(
     session: AsyncSession,
     assignment_id: UUID,
+    caller: Caller,
     verb: str,
     today: date,
     move: Callable[[Assignment], None],
 ) -> Response:
     assignment = await load(session, Assignment, assignment_id)
+    await require_may_steer(reader_of(session), caller, assignment.person_id)
     move(assignment)
     record(session, events.assignment_moved(verb, assignment, *changes(assignment)))
     await session.flush()
@@ -486,11 +506,10 @@ async def _moved(
 async def suspend_assignment(
     assignment_id: UUID, body: Reason, caller: CallerDep, now: NowDep, session: SessionDep
 ) -> Response:
-    """Trainers and managers, with a reason. Nothing is lost."""
-    caller.require(Role.trainer, Role.manager)
+    """Trainers, and managers for their people, with a reason. Nothing is lost."""
     today = now.date()
     return await _moved(
-        session, assignment_id, "suspended", today, lambda a: a.suspend(today, body.reason)
+        session, assignment_id, caller, "suspended", today, lambda a: a.suspend(today, body.reason)
     )
 
 
@@ -502,12 +521,12 @@ async def suspend_assignment(
 async def resume_assignment(
     assignment_id: UUID, body: Resumption, caller: CallerDep, now: NowDep, session: SessionDep
 ) -> Response:
-    """Trainers and managers. It goes on where it was left; of somebody inactive it goes on when they are back (409)."""
-    caller.require(Role.trainer, Role.manager)
+    """Trainers, and managers for their people. It goes on where it was left; of somebody inactive, when they are back (409)."""
     today = now.date()
     return await _moved(
         session,
         assignment_id,
+        caller,
         "resumed",
         today,
         lambda a: a.resume_by_hand(today, body.reason),
@@ -522,9 +541,8 @@ async def resume_assignment(
 async def withdraw_assignment(
     assignment_id: UUID, body: Reason, caller: CallerDep, now: NowDep, session: SessionDep
 ) -> Response:
-    """Trainers and managers, with a reason. What was completed stays on record."""
-    caller.require(Role.trainer, Role.manager)
+    """Trainers, and managers for their people, with a reason. What was completed stays on record."""
     today = now.date()
     return await _moved(
-        session, assignment_id, "withdrawn", today, lambda a: a.withdraw(today, body.reason)
+        session, assignment_id, caller, "withdrawn", today, lambda a: a.withdraw(today, body.reason)
     )

@@ -29,8 +29,8 @@ from services.chassis.web import (
 )
 from services.onboarding import events
 from services.onboarding.api.rollouts import ROLLOUTS, load_rollout
-from services.onboarding.domain.learning_rights import leads_team
 from services.onboarding.domain.override import Override, State, require_time_left
+from services.onboarding.domain.own_people import leads_team
 from services.onboarding.domain.readiness import is_in_audience
 from services.onboarding.domain.rollout import AHEAD, Rollout, moves_from
 from services.onboarding.domain.tool import Tool

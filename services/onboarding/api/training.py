@@ -23,7 +23,7 @@ from services.chassis.web import (
 )
 from services.onboarding.api.assignments import STORED, AssignmentDetail, with_progress
 from services.onboarding.domain.assignment import UNDER_WAY, State
-from services.onboarding.domain.learning_rights import leads_team, require_may_see_team
+from services.onboarding.domain.own_people import is_known_team, sight_of_team
 from services.onboarding.domain.training import MatrixBy, coverage, training_matrix
 
 router = concept("training")
@@ -178,11 +178,11 @@ async def get_training_matrix(
     reader: ReaderDep,
     by: Annotated[MatrixBy, Query(description="What the columns are.")] = MatrixBy.curriculum,
 ) -> Response:
-    """For trainers and admins; a manager or lead sees a team that they lead or have people in, another one is not there (404)."""
-    if await leads_team(reader, caller, team_id) is None:
+    """Trainers and admins, who leads the team, and a manager of people in it: those. Another team is not there (404)."""
+    if not await is_known_team(reader, caller, team_id):
         await runtime.followers["gateway"].catch_up()
-    content = await training_matrix(reader, team_id, by, now.date())
-    await require_may_see_team(reader, caller, team_id)
+    sight = await sight_of_team(reader, caller, team_id)
+    content = await training_matrix(reader, team_id, by, now.date(), sight)
     return Response(content, media_type="application/json")
 
 

@@ -19,6 +19,7 @@ from services.onboarding import events
 from services.onboarding.api.assignments import AssignmentDetail, detail_of
 from services.onboarding.domain.assignment import Assignment
 from services.onboarding.domain.certifying import settle_waivers
+from services.onboarding.domain.own_people import require_may_steer
 from services.onboarding.domain.progress import sets_and_done
 from services.onboarding.domain.waiver import WaiverReason, extend, waive
 
@@ -111,8 +112,9 @@ async def waive_assignment(
 async def extend_assignment(
     assignment_id: UUID, body: NewExtension, caller: CallerDep, now: NowDep, session: SessionDep
 ) -> Response:
-    """Trainers and managers, not for themselves. From now on no rule makes it due earlier."""
+    """Trainers, and managers for their people, not for themselves. From now on no rule makes it due earlier."""
     assignment = await load(session, Assignment, assignment_id)
+    await require_may_steer(reader_of(session), caller, assignment.person_id)
     extension = extend(assignment, caller, body.due_on, body.reason, now.date())
     session.add(extension)
     record(session, events.assignment_extended(assignment, extension))

@@ -84,7 +84,8 @@ _STANDINGS = {
 }
 _MATRIX = """
 WITH member AS (
-    SELECT id, name, active FROM person WHERE organization_id = $1 AND team_id = $2
+    SELECT id, name, active FROM person
+    WHERE organization_id = $1 AND team_id = $2 AND ($5::uuid IS NULL OR manager_id = $5)
 ), topic AS (%(topics)s
 ), standing AS (%(standings)s
 )
@@ -127,10 +128,12 @@ FROM team WHERE team.organization_id = $1 AND team.id = $2
 _MATRICES = {by: _MATRIX % {"topics": _TOPICS[by], "standings": _STANDINGS[by]} for by in MatrixBy}
 
 
-async def training_matrix(reader: Reader, team_id: UUID, by: MatrixBy, today: date) -> bytes:
-    """The JSON of a team's matrix; raises `NotFound` for a team that is not there."""
+async def training_matrix(
+    reader: Reader, team_id: UUID, by: MatrixBy, today: date, manager_id: UUID | None = None
+) -> bytes:
+    """The JSON of a team's matrix, or of a manager's people in it; raises `NotFound` for a team that is not there."""
     content = await reader.connection.fetchval(
-        _MATRICES[by], reader.organization_id, team_id, today, by.value
+        _MATRICES[by], reader.organization_id, team_id, today, by.value, manager_id
     )
     if content is None:
         raise NotFound("There is no such {thing}.", thing="team")

@@ -12,6 +12,7 @@ from tests.onboarding.makers import (
     completion_path,
     course_set,
     made,
+    managed,
     published_course,
     published_curriculum,
     told,
@@ -127,6 +128,7 @@ async def test_it_rests_goes_on_and_is_taken_back(firm: Firm):
         for person in (firm.learner, firm.admin, firm.seller):
             assert (await person.post(f"{path}/{verb}", why)).status_code == 403
     assert (await firm.trainer.post(f"{path}/suspension", {})).status_code == 422
+    await managed(firm, firm.learner)
     resting = made(await firm.manager.post(f"{path}/suspension", why), 200)
     assert (resting["state"], resting["reason"]) == ("suspended", why["reason"])
     assert (await firm.learner.post(completion_path(given, taught))).status_code == 409
@@ -168,24 +170,59 @@ async def test_whoever_leaves_rests_and_goes_on_when_they_are_back(firm: Firm):
     assert (await firm.trainer.get(path)).json()["state"] == "suspended"
 
 
-async def test_everybody_sees_their_own_and_those_who_steer_see_everybodys(firm: Firm):
+async def test_everybody_sees_their_own_and_their_peoples_trainers_and_admins_everybodys(
+    firm: Firm,
+):
     taught = await published_curriculum(firm)
     mine, other = await assignment(firm, taught), await assignment(firm, taught, firm.seller)
-    for person in (firm.trainer, firm.manager, firm.admin):
-        page = made(await person.get("/v1/assignments", curriculum_id=taught["id"]), 200)
+
+    async def seen_by(person: Person, **filters) -> set[str]:
+        page = made(await person.get("/v1/assignments", **filters), 200)
         assert AssignmentPage.model_validate(page)
-        assert {a["id"] for a in page["items"]} == {mine["id"], other["id"]}
-    own = made(await firm.learner.get("/v1/assignments"), 200)
-    assert [a["id"] for a in own["items"]] == [mine["id"]]
-    assert (await firm.learner.get(f"/v1/assignments/{other['id']}")).status_code == 403
-    for filters in ({"person_id": str(firm.seller.id)}, {"team_id": str(firm.team_id)}):
-        assert (await firm.learner.get("/v1/assignments", **filters)).status_code == 403
+        return {a["id"] for a in page["items"]}
+
+    for person in (firm.trainer, firm.admin):
+        assert await seen_by(person, curriculum_id=taught["id"]) == {mine["id"], other["id"]}
+    assert await seen_by(firm.learner) == {mine["id"]}
+    assert await seen_by(firm.manager) == await seen_by(firm.lead) == set()
+    others = f"/v1/assignments/{other['id']}"
+    team, seller = {"team_id": str(firm.team_id)}, {"person_id": str(firm.seller.id)}
+    for person, status in ((firm.learner, 403), (firm.lead, 403), (firm.manager, 404)):
+        assert (await person.get(others)).status_code == status
+        for filters in (team, seller):
+            assert (await person.get("/v1/assignments", **filters)).status_code == status
+
+    await managed(firm, firm.learner)
+    assert await seen_by(firm.manager) == await seen_by(firm.manager, **team) == {mine["id"]}
+    assert await seen_by(firm.manager, person_id=str(firm.learner.id)) == {mine["id"]}
+    assert (await firm.manager.get(f"/v1/assignments/{mine['id']}")).status_code == 200
+    assert (await firm.manager.get(others)).status_code == 404
+
     lead = {"lead_id": str(firm.lead.id)}
     made(await firm.admin.patch(f"/v1/teams/{firm.team_id}", lead), 200)
     await firm.product.catch_up()
-    teams = made(await firm.lead.get("/v1/assignments", team_id=str(firm.team_id)), 200)
-    assert len(teams["items"]) == 2
-    assert (await firm.lead.get(f"/v1/assignments/{mine['id']}")).status_code == 200
+    both = {mine["id"], other["id"]}
+    assert await seen_by(firm.lead) == await seen_by(firm.lead, **team) == both
+    assert (await firm.lead.get(others)).status_code == 200
+    # Who sees is not who steers.
+    why = {"reason": "On leave."}
+    assert (await firm.lead.post(f"{others}/suspension", why)).status_code == 403
+
+
+async def test_a_manager_steers_what_their_people_learn_and_nobody_elses_nor_their_own(firm: Firm):
+    taught = await published_curriculum(firm)
+    other, own = await assignment(firm, taught), await assignment(firm, taught, firm.manager)
+    why = {"reason": "On leave."}
+    for verb, body in (
+        ("suspension", why),
+        ("resumption", {}),
+        ("withdrawal", why),
+        ("extensions", {**why, "due_on": in_days(90)}),
+    ):
+        refused = await firm.manager.post(f"/v1/assignments/{other['id']}/{verb}", body)
+        assert refused.status_code == 404, verb
+    refused = await firm.manager.post(f"/v1/assignments/{own['id']}/suspension", why)
+    assert refused.status_code == 403
 
 
 async def test_lists_are_filtered_by_state_and_by_what_is_overdue(firm: Firm):

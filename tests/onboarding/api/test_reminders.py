@@ -248,7 +248,7 @@ async def test_a_due_date_that_moves_is_reminded_of_anew(firm: Firm):
     given = await due_on(firm)
     assert await reminded(firm, A_WEEK_BEFORE) == 1
     more = {"due_on": "2099-06-24", "reason": "She was ill."}
-    made(await firm.manager.post(f"/v1/assignments/{given['id']}/extensions", more))
+    made(await firm.trainer.post(f"/v1/assignments/{given['id']}/extensions", more))
     assert await reminded(firm, A_DAY_BEFORE) == 0
     assert await reminded(firm, "2099-06-17 10:00") == 1
     assert await reminded(firm, "2099-06-23 10:00") == 1

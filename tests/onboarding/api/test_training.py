@@ -119,8 +119,8 @@ async def test_a_manager_sees_the_own_team_another_one_is_not_there_and_a_learne
     made(await firm.admin.patch(f"/v1/teams/{firm.team_id}", lead), 200)
     other = made(await firm.admin.post("/v1/teams", {"name": "Kundeservice"}))
     await firm.product.catch_up()
-    for person in (firm.manager, firm.lead):
-        assert (await person.get(path)).status_code == 200
+    for person, people in ((firm.manager, 1), (firm.lead, 6)):
+        assert len(made(await person.get(path), 200)["people"]) == people
         assert (await person.get(path, by="mood")).status_code == 422
     others = f"/v1/teams/{other['id']}/training-matrix"
     assert (await firm.manager.get(others)).status_code == 404
