@@ -30,7 +30,6 @@ class AllInOne:
             settings, installation.url_of("onboarding"), **arguments
         )
         self.front = gateway.create(settings, installation.url_of("gateway"), **arguments)
-        # In this order, and stopped in the opposite one: whoever follows a feed stops before whoever tells it.
         self.neighbours |= {
             "gateway": self.front.own,
             "onboarding": self.onboarding,
@@ -45,10 +44,16 @@ class AllInOne:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """All services, started; stopped on leaving."""
+        """All services, started; stopped on leaving.
+
+        They follow one another's feeds once all have started, and no more before the first one stops.
+        """
         async with AsyncExitStack() as stack:
             for app in self.neighbours.values():
                 await stack.enter_async_context(app.router.lifespan_context(app))
+            for app in self.neighbours.values():
+                app.state.runtime.start_following()
+                stack.push_async_callback(app.state.runtime.stop_following)
             yield
 
     async def _live(self, receive: Any, send: Any) -> None:

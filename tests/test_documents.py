@@ -110,16 +110,6 @@ BY_STATEMENT = {
             "assignment_id, person_id, curriculum_id, due_on",
         ),
         Told(
-            "assignment.excepted",
-            "A rule could not assign a person of its audience",
-            "rule_id, person_id, curriculum_id, reason",
-        ),
-        Told(
-            "assignment.cleared",
-            "A person whom a rule could not assign waits for it no more: assigned, or gone",
-            "rule_id, person_id, curriculum_id, reason",
-        ),
-        Told(
             "assignment.migrated",
             "A learner went on to a later version; `dropped` are the passed items that it does not hold",
             "assignment_id, person_id, curriculum_id, due_on, dropped, before (curriculum_version, "

@@ -41,6 +41,7 @@ class Runtime:
     followers: dict[str, FeedFollower] = field(default_factory=dict)
     exports: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_EXPORTS))
     _clients: dict[str, list[httpx.AsyncClient]] = field(default_factory=dict)
+    _following: list[asyncio.Task[None]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.verifier = TokenVerifier(self.keyring, self.service, self.clock)
@@ -91,6 +92,16 @@ class Runtime:
                 variable=f"STAFETT_{service.upper()}_URLS",
             )
         return [httpx.AsyncClient(base_url=url, timeout=timeout) for url in urls]
+
+    def start_following(self) -> None:
+        """Follow the feeds from now on."""
+        self._following = [asyncio.create_task(one.run()) for one in self.followers.values()]
+
+    async def stop_following(self) -> None:
+        """Follow them no more."""
+        for task in self._following:
+            task.cancel()
+        await asyncio.gather(*self._following, return_exceptions=True)
 
     async def close(self) -> None:
         for clients in self._clients.values():

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 NEIGHBOURS = {
     "gateway": ("handover", "onboarding"),
     "handover": ("gateway", "onboarding"),
-    "onboarding": ("gateway",),
+    "onboarding": ("gateway", "handover"),
 }
 
 Host = Annotated[str | None, typer.Option(help="Address to listen on, instead of STAFETT_HOST.")]

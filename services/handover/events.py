@@ -168,7 +168,13 @@ def unknown_resolved(
 
 
 def _need(need: CompetenceNeed) -> dict[str, Any]:
-    return {"competence": need.competence, "level": need.level, "headcount": need.headcount}
+    return {
+        "competence": need.competence,
+        "level": need.level,
+        "headcount": need.headcount,
+        "starts_on": need.starts_on,
+        "ends_on": need.ends_on,
+    }
 
 
 def competence_need_created(need: CompetenceNeed) -> Event:

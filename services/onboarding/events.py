@@ -4,7 +4,7 @@ Assigning writes `assignment.created` and `assignment.changed` set-based (domain
 what follows from an audience, too (domain/following.py): beside those, `assignment.excepted` when a rule cannot assign
 somebody, with the reason, and `assignment.cleared` when that is over. Going on to a later version of a curriculum writes
 `assignment.migrated`, and `assignment.completed` where that was all there is to do (domain/migration.py). Reminding writes
-`reminder.due` (domain/reminding.py).
+`reminder.due` (domain/reminding.py), and a day that moves what follows from it (domain/redating.py).
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from typing import Any
 from services.chassis.events import Event
 from services.onboarding.domain.assessment import Assessment, AttemptGrant
 from services.onboarding.domain.assignment import Assignment, ItemCompletion
-from services.onboarding.domain.assignment_rule import AssignmentRule
+from services.onboarding.domain.assignment_rule import AssignmentException, AssignmentRule
 from services.onboarding.domain.attempt import Attempt
 from services.onboarding.domain.audience import Audience, Flow
 from services.onboarding.domain.booking import Booking, Seat
@@ -48,7 +48,7 @@ def tool_created(tool: Tool) -> Event:
 
 
 def tool_changed(tool: Tool, before: Changes, after: Changes) -> Event:
-    """A tool got another name, owner, link or competence."""
+    """A tool got another name, owner, link or competence, or trains for handovers from now on, or no more."""
     return Event("tool.changed", f"tools/{tool.id}", before=before, after=after)
 
 
@@ -706,3 +706,29 @@ def assignment_rule_activated(rule: AssignmentRule, applied: Applied) -> Event:
 def assignment_rule_deactivated(rule: AssignmentRule) -> Event:
     """A rule assigns nobody any more."""
     return Event("assignment-rule.deactivated", f"assignment-rules/{rule.id}")
+
+
+def assignment_excepted(exception: AssignmentException) -> Event:
+    """A rule could not assign a person of its audience, or a handover one who is staffed; or a due date could not follow."""
+    return _excepted("excepted", exception)
+
+
+def assignment_cleared(exception: AssignmentException) -> Event:
+    """Nobody waits any more for what could not be assigned, or for a due date that could not follow: it is, or they are gone."""
+    return _excepted("cleared", exception)
+
+
+def _excepted(verb: str, exception: AssignmentException) -> Event:
+    of_rule = f"assignment-rules/{exception.rule_id}"
+    return Event(
+        f"assignment.{verb}",
+        f"handovers/{exception.handover_id}" if exception.rule_id is None else of_rule,
+        {
+            "rule_id": exception.rule_id,
+            "handover_id": exception.handover_id,
+            "competence": exception.competence,
+            "person_id": exception.person_id,
+            "curriculum_id": exception.curriculum_id,
+            "reason": exception.reason,
+        },
+    )

@@ -6,6 +6,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.chassis.listeners import HeardEvent, once_at_the_end
+from services.onboarding.domain import delivery_copy
 from services.onboarding.domain.audience_upkeep import follow_people
 from services.onboarding.domain.base import directory
 from services.onboarding.domain.following import INACTIVE
@@ -38,5 +39,6 @@ FOLLOWS = {
         **directory.listeners,
         "person.created": keep_person,
         "person.changed": keep_person,
-    }
+    },
+    "handover": delivery_copy.LISTENERS,
 }

@@ -80,11 +80,13 @@ def create_app(
             await _wait_for_tables(runtime)
             if lifespan is not None:
                 await stack.enter_async_context(lifespan(runtime))
-            tasks = [asyncio.create_task(f.run()) for f in runtime.followers.values()]
-            tasks.append(asyncio.create_task(_forget_keys(runtime)))
-            stack.push_async_callback(_stop, tasks)
+            stack.push_async_callback(_stop, asyncio.create_task(_forget_keys(runtime)))
             if service.schedule and settings.scheduler:
                 await stack.enter_async_context(keeping(runtime, service.schedule))
+            if neighbours is None:
+                # Neighbours in one process follow one another once all have started.
+                runtime.start_following()
+                stack.push_async_callback(runtime.stop_following)
             yield
 
     app = FastAPI(
@@ -141,7 +143,6 @@ async def _forget_keys(runtime: Runtime) -> None:
             log.warning("keys_not_forgotten", error=str(error))
 
 
-async def _stop(tasks: Sequence[asyncio.Task[None]]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+async def _stop(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

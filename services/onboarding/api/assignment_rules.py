@@ -1,20 +1,21 @@
 """Assignment rules: what an audience learns by when; and the exceptions, people whom a rule could not assign."""
 
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import orjson
 from fastapi import Query, Request
 from pydantic import BaseModel, Field, StrictBool
-from sqlalchemy import bindparam, case, func, literal_column, select
+from sqlalchemy import ARRAY, Uuid, bindparam, case, func, literal_column, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
 from services.chassis.caller import Role
 from services.chassis.database import load, reader_of
+from services.chassis.errors import FieldError, Invalid
 from services.chassis.events import changes, record
-from services.chassis.fields import Body, Moment, Name
+from services.chassis.fields import Body, Day, Moment, Name
 from services.chassis.pages import PageQuery
 from services.chassis.reads import Read
 from services.chassis.telemetry import REQUEST_ID
@@ -33,9 +34,8 @@ from services.onboarding import events
 from services.onboarding.api.due_policies import (
     DueAfterAssignment,
     DueAfterHire,
-    DueBeforeGoLive,
-    DuePolicy,
     FixedDue,
+    WorkingDayCount,
 )
 from services.onboarding.api.spoken import WITH_WORDS, sentence_for, words
 from services.onboarding.domain.assignment import STEERING, Assignment, DueKind
@@ -56,18 +56,21 @@ from services.onboarding.domain.following import (
     assign_missing,
     resolve_exceptions,
 )
+from services.onboarding.domain.go_live_dates import follow_rule, require_ahead, rollout_ahead
+from services.onboarding.domain.own_people import bounds_of
 
 router = concept("assignment-rules")
 
 
 class DuePolicyOut(BaseModel):
-    """How the due date is worked out; `working_days` before `go_live_on`."""
+    """How the due date is worked out; `working_days` before `go_live_on`, which is the rollout's where it follows one."""
 
     kind: DueKind
     on: date | None
     days: int | None
     working_days: int | None
     go_live_on: date | None
+    rollout_id: UUID | None
 
 
 class AssignmentRuleOut(BaseModel):
@@ -94,13 +97,27 @@ class AssignmentRulePage(BaseModel):
     next: str | None
 
 
+class DueBeforeRollout(Body):
+    """Due so many of the organization's working days before a rollout goes live, or before a day."""
+
+    kind: Literal[DueKind.before_go_live]
+    working_days: WorkingDayCount
+    rollout_id: UUID | None = Field(None, description="Its day; when that moves, due dates follow.")
+    go_live_on: Day | None = Field(None, description="A day of its own, instead.")
+
+
+RuleDuePolicy = Annotated[
+    FixedDue | DueAfterAssignment | DueAfterHire | DueBeforeRollout, Field(discriminator="kind")
+]
+
+
 class NewAssignmentRule(Body):
     """A rule to be. An active one assigns at once."""
 
     name: Name = Field(examples=["Everybody at the counter"])
     audience_id: UUID
     curriculum_id: UUID
-    due: DuePolicy | None = None
+    due: RuleDuePolicy | None = None
     on_leave: OnLeave = Field(
         OnLeave.suspend,
         description="What becomes of the assignments of those who leave the audience.",
@@ -109,16 +126,17 @@ class NewAssignmentRule(Body):
 
 
 class AssignmentRulePatch(Body):
-    """JSON Merge Patch of a rule. A new due policy is for those who are assigned from now on."""
+    """JSON Merge Patch of a rule. A new due policy is for those who are assigned from now on; a rollout's day for all."""
 
     name: Name = Field(default="")
-    due: DuePolicy | None = None
+    due: RuleDuePolicy | None = None
     on_leave: OnLeave = Field(default=OnLeave.suspend)
 
 
 class AssignmentRuleQuery(PageQuery):
     audience_id: UUID | None = None
     curriculum_id: UUID | None = None
+    rollout_id: UUID | None = None
     active: bool | None = None
 
 
@@ -132,16 +150,22 @@ class RuleApplied(BaseModel):
 
 
 class ExceptionOut(BaseModel):
-    """Somebody whom a rule could not assign, and why."""
+    """Somebody whom a rule, or a handover that needs `competence`, could not assign, and why.
+
+    Where there is an `assignment_id`, they have it, but its due date could not follow the go-live.
+    """
 
     id: UUID
     organization_id: UUID
     created_at: Moment
     updated_at: Moment
     version: int
-    rule_id: UUID
-    rule_name: str
-    curriculum_id: UUID
+    rule_id: UUID | None
+    rule_name: str | None
+    curriculum_id: UUID | None
+    handover_id: UUID | None
+    competence: str | None
+    assignment_id: UUID | None
     person_id: UUID
     person_name: str | None
     reason: ExceptionReason
@@ -156,6 +180,7 @@ class ExceptionPage(BaseModel):
 
 class ExceptionQuery(PageQuery):
     rule_id: UUID | None = None
+    handover_id: UUID | None = None
     person_id: UUID | None = None
     reason: ExceptionReason | None = None
     resolved: bool = Field(False, description="Those that are over, instead.")
@@ -168,7 +193,15 @@ _u = Audience.__table__.c  # type: ignore[attr-defined]
 _c = Curriculum.__table__.c  # type: ignore[attr-defined]
 _p = directory.person.c
 
-# Whoever was assigned by another way since, or is not active, waits for nothing.
+# Whoever was assigned by another way since, or is not active, waits for nothing; nor does a date whose assignment is over.
+_has_it = case(
+    (
+        _x.assignment_id.is_(None),
+        (_a.curriculum_id == func.coalesce(_r.curriculum_id, _x.curriculum_id))
+        & (_a.state != "withdrawn"),
+    ),
+    else_=(_a.id == _x.assignment_id) & (_a.state.in_(["completed", "withdrawn"]) | _a.extended),
+)
 _waits = (
     _x.resolved_at.is_(None)
     & select(literal_column("1"))
@@ -180,12 +213,7 @@ _waits = (
     .correlate(AssignmentException.__table__)  # type: ignore[attr-defined]
     .exists()
     & ~select(literal_column("1"))
-    .where(
-        _a.organization_id == _x.organization_id,
-        _a.person_id == _x.person_id,
-        _a.curriculum_id == _r.curriculum_id,
-        _a.state != "withdrawn",
-    )
+    .where(_a.organization_id == _x.organization_id, _a.person_id == _x.person_id, _has_it)
     .correlate(AssignmentException.__table__, AssignmentRule.__table__)  # type: ignore[attr-defined]
     .exists()
 )
@@ -210,6 +238,7 @@ RULES = Read(
                     *(_text("days"), case((~_before_go_live, _r.due_days))),
                     *(_text("working_days"), case((_before_go_live, _r.due_days))),
                     *(_text("go_live_on"), _r.go_live_on),
+                    *(_text("rollout_id"), _r.rollout_id),
                 ),
             )
         ),
@@ -225,7 +254,7 @@ RULES = Read(
         Curriculum.__table__,  # type: ignore[attr-defined]
         (_c.organization_id == _r.organization_id) & (_c.id == _r.curriculum_id),
     ),
-    filters=["audience_id", "curriculum_id", "active"],
+    filters=["audience_id", "curriculum_id", "rollout_id", "active"],
     sorts=["name"],
 )
 EXCEPTIONS = Read(
@@ -233,35 +262,53 @@ EXCEPTIONS = Read(
     AssignmentException,
     columns={
         "rule_name": _r.name,
-        "curriculum_id": _r.curriculum_id,
+        "curriculum_id": func.coalesce(_r.curriculum_id, _x.curriculum_id),
         "person_name": _p.name,
         "detail": sentence_for(_x.reason),
     },
-    source=AssignmentException.__table__.join(  # type: ignore[attr-defined]
+    source=AssignmentException.__table__.outerjoin(  # type: ignore[attr-defined]
         AssignmentRule.__table__,  # type: ignore[attr-defined]
         (_r.organization_id == _x.organization_id) & (_r.id == _x.rule_id),
     ).outerjoin(
         directory.person, (_p.organization_id == _x.organization_id) & (_p.id == _x.person_id)
     ),
-    filters=["rule_id", "person_id", "reason"],
-    conditions={**WITH_WORDS, "resolved": _waits != bindparam("resolved", type_=_r.active.type)},
+    filters=["rule_id", "handover_id", "person_id", "reason"],
+    conditions={
+        **WITH_WORDS,
+        "person_ids": _x.person_id == bindparam("person_ids", type_=ARRAY(Uuid)).any_(),
+        "resolved": _waits != bindparam("resolved", type_=_r.active.type),
+    },
 )
 
 
-def _policy(due: DuePolicy | None) -> dict[str, Any]:
-    """The columns of a due policy."""
-    none = dict.fromkeys(("due_kind", "due_on", "due_days", "go_live_on"))
+async def _policy(session: AsyncSession, due: RuleDuePolicy | None) -> dict[str, Any]:
+    """The columns of a due policy. Locks the rollout that it names."""
+    none = dict.fromkeys(("due_kind", "due_on", "due_days", "go_live_on", "rollout_id"))
     match due:
         case None:
             return none
         case FixedDue():
             return {**none, "due_kind": due.kind, "due_on": due.on}
-        case DueBeforeGoLive():
+        case DueBeforeRollout():
+            if due.rollout_id is None and due.go_live_on is None:
+                raise Invalid(
+                    "Before which go-live?",
+                    errors=[FieldError("/due/go_live_on", "Give this, or rollout_id.")],
+                )
+            if due.rollout_id is not None and due.go_live_on is not None:
+                raise Invalid(
+                    "Before which go-live?",
+                    errors=[FieldError("/due/rollout_id", "Leave this out, or go_live_on.")],
+                )
+            on = due.go_live_on
+            if due.rollout_id is not None:
+                on = (await rollout_ahead(session, due.rollout_id)).go_live_on
             return {
                 **none,
                 "due_kind": due.kind,
                 "due_days": due.working_days,
-                "go_live_on": due.go_live_on,
+                "go_live_on": on,
+                "rollout_id": due.rollout_id,
             }
         case DueAfterAssignment() | DueAfterHire():
             return {**none, "due_kind": due.kind, "due_days": due.days}
@@ -281,7 +328,7 @@ async def create_assignment_rule(
     rule = AssignmentRule(
         organization_id=caller.organization_id,
         **body.model_dump(exclude={"due", "active"}),
-        **_policy(body.due),
+        **await _policy(session, body.due),
     )
     session.add(rule)
     record(session, events.assignment_rule_created(rule))
@@ -300,6 +347,7 @@ async def _activate(session: AsyncSession, rule: AssignmentRule, doing: Doing) -
     """With the audience locked, so that nobody joins unseen."""
     rule.activate()
     await session.flush()
+    await follow_rule(session, rule, doing)
     applied = await apply(reader_of(session), rule, doing)
     record(session, events.assignment_rule_activated(rule, applied))
     return applied
@@ -345,15 +393,18 @@ async def change_assignment_rule(
 ) -> Response:
     """JSON Merge Patch; trainers. Dates that were given out stay; a new due policy tries the exceptions again."""
     caller.require(Role.trainer)
+    # The rollout that it names is locked before the audience and the rule.
+    policy = await _policy(session, body.due) if "due" in body.model_fields_set else {}
     rule = await _with_audience(session, assignment_rule_id)
     match.check(rule.version)
     rule.sqlmodel_update(body.model_dump(exclude_unset=True, exclude={"due"}))
-    if "due" in body.model_fields_set:
-        rule.sqlmodel_update(_policy(body.due))
+    rule.sqlmodel_update(policy)
     record(session, events.assignment_rule_changed(rule, *changes(rule)))
     await session.flush()
     if rule.active:
-        await apply(reader_of(session), rule, Doing(now, caller, REQUEST_ID.get()))
+        doing = Doing(now, caller, REQUEST_ID.get())
+        await follow_rule(session, rule, doing)
+        await apply(reader_of(session), rule, doing)
     return found(await RULES.one(reader_of(session), rule.id))
 
 
@@ -384,6 +435,9 @@ async def activate_assignment_rule(
         rule = await load(session, AssignmentRule, assignment_rule_id, lock=False)
         applied = await assign_missing(reader_of(session), rule, doing, dry_run=True)
     else:
+        await require_ahead(
+            session, await load(session, AssignmentRule, assignment_rule_id, lock=False)
+        )
         rule = await _with_audience(session, assignment_rule_id)
         applied = await _activate(session, rule, doing)
     told = {
@@ -425,7 +479,8 @@ async def list_assignment_exceptions(
     caller: CallerDep,
     reader: ReaderDep,
 ) -> Response:
-    """Trainers, managers and admins; newest first. One goes by itself when its reason does."""
+    """Trainers and admins, and managers of their own people; newest first. One goes by itself when its reason does."""
     caller.require(*STEERING)
     said = words(language_of(request), EXCEPTION_WORDS)
-    return listed(await EXCEPTIONS.page(reader, query, words=said), request)
+    bounds = await bounds_of(reader, caller)
+    return listed(await EXCEPTIONS.page(reader, query, words=said, **bounds), request)

@@ -19,6 +19,7 @@ from services.chassis.fields import Body, Day, Moment, Prose
 from services.chassis.pages import PageQuery
 from services.chassis.reads import Read
 from services.chassis.runtime import Runtime
+from services.chassis.telemetry import REQUEST_ID
 from services.chassis.web import (
     CallerDep,
     MatchDep,
@@ -34,6 +35,8 @@ from services.onboarding import events
 from services.onboarding.domain.audience import Audience
 from services.onboarding.domain.base import directory
 from services.onboarding.domain.curriculum import Curriculum, CurriculumVersion
+from services.onboarding.domain.following import Doing
+from services.onboarding.domain.go_live_dates import end_with_rollout, follow_rollout
 from services.onboarding.domain.publication import VersionState
 from services.onboarding.domain.readiness import require_gate
 from services.onboarding.domain.rollout import (
@@ -317,17 +320,23 @@ async def change_rollout(
     runtime: RuntimeDep,
     session: SessionDep,
 ) -> Response:
-    """The owner of the tool, or a trainer: gate and audience until training begins, the day until it is live (409)."""
+    """The owner of the tool, or a trainer: gate and audience until training begins, the day until it is live (409).
+
+    The due dates of its assignment rules follow the day.
+    """
     rollout, tool = await load_rollout(session, rollout_id)
     require_planner(tool, caller)
     match.check(rollout.version)
     flat = _flat(body.model_dump(exclude_unset=True))
     await _require_known(session, runtime, flat)
+    day = rollout.go_live_on
     rollout.revise(flat, now.date())
     if rollout.state is not State.draft and "required_curricula" in flat:
         await _require_published(session, rollout)
     record(session, events.rollout_changed(rollout, *changes(rollout)))
     await session.flush()
+    if rollout.go_live_on != day:
+        await follow_rollout(session, rollout, Doing(now, caller, REQUEST_ID.get()))
     return found(await ROLLOUTS.one(reader_of(session), rollout.id))
 
 
@@ -425,9 +434,16 @@ async def resume_rollout(rollout_id: UUID, caller: CallerDep, session: SessionDe
 
 @router.post(_ONE + "/cancellation", response_model=RolloutOut, summary="Cancel a rollout")
 async def cancel_rollout(
-    rollout_id: UUID, body: RolloutReason, caller: CallerDep, session: SessionDep
+    rollout_id: UUID, body: RolloutReason, caller: CallerDep, now: NowDep, session: SessionDep
 ) -> Response:
-    """The owner of the tool, or a trainer, with a reason, until it is live; for good."""
-    return await _moved(
-        session, caller, rollout_id, "cancelled", require_planner, lambda r: r.cancel(body.reason)
-    )
+    """The owner of the tool, or a trainer, with a reason, until it is live; for good.
+
+    Its assignment rules end with it, and what nobody else asks for is taken back.
+    """
+    rollout, tool = await load_rollout(session, rollout_id)
+    require_planner(tool, caller)
+    rollout.cancel(body.reason)
+    record(session, events.rollout_moved("cancelled", rollout, *changes(rollout)))
+    await session.flush()
+    await end_with_rollout(session, rollout, Doing(now, caller, REQUEST_ID.get()))
+    return found(await ROLLOUTS.one(reader_of(session), rollout.id))

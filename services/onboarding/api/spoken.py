@@ -10,11 +10,13 @@ from sqlalchemy.dialects.postgresql import JSONB
 from services.chassis.errors import FieldError, Message
 from services.chassis.language import Language, translate
 from services.onboarding.domain.following import INACTIVE, LEFT
+from services.onboarding.domain.go_live_dates import CANCELLED
+from services.onboarding.domain.handover_training import CALLED_OFF, TAKEN_OFF
 
 _words = bindparam("words", type_=Text)
 # A read takes the texts as a condition that always holds.
 WITH_WORDS = {"words": _words.is_not(None)}
-_OWN_REASONS = {one.template: one for one in (LEFT, INACTIVE)}
+_OWN_REASONS = {one.template: one for one in (LEFT, INACTIVE, CANCELLED, TAKEN_OFF, CALLED_OFF)}
 
 
 def sentence_for(code: ColumnElement[Any]) -> ColumnElement[str]:

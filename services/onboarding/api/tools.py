@@ -4,7 +4,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import Query, Request
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, StrictBool
 from starlette.responses import Response
 
 from services.chassis.caller import Role
@@ -44,6 +44,7 @@ class ToolOut(BaseModel):
     description: str | None
     link: str | None
     competence: str | None
+    trains_for_handovers: bool
 
 
 class ToolPage(BaseModel):
@@ -56,6 +57,11 @@ class ToolFields(Body):
     link: Link | None = None
     competence: Key | None = Field(
         None, description="What one must be able to do to use it.", examples=["customer-service"]
+    )
+    trains_for_handovers: StrictBool = Field(
+        False,
+        description="Whether an accepted handover that needs the competence, and that nobody staffed on it has, "
+        "sends those who are staffed to learn it. Only the owner switches it.",
     )
 
 
@@ -95,6 +101,9 @@ async def create_tool(
         session, runtime.followers["gateway"], {"/owner_id": body.owner_id}
     )
     tool = Tool(organization_id=caller.organization_id, **given)
+    if tool.trains_for_handovers:
+        tool.require_switcher(caller)
+    tool.check_sound()
     session.add(tool)
     record(session, events.tool_created(tool))
     await session.flush()
@@ -134,7 +143,10 @@ async def change_tool(
     await directory.require_people(
         session, runtime.followers["gateway"], {"/owner_id": given.get("owner_id")}
     )
+    if given.get("trains_for_handovers", tool.trains_for_handovers) != tool.trains_for_handovers:
+        tool.require_switcher(caller)
     tool.sqlmodel_update(given)
+    tool.check_sound()
     record(session, events.tool_changed(tool, *changes(tool)))
     await session.flush()
     return found(await TOOLS.one(reader_of(session), tool.id))

@@ -45,6 +45,14 @@ class Due:
                 return None
 
 
+def told_due(due: Due | None, on: date | None) -> dict[str, Any] | None:
+    """What a source asks for, as it keeps it: when another source's date moves, it is known what the others want.
+
+    `on` is the date where it is the same for everybody.
+    """
+    return None if due is None else {"kind": due.kind.value, "days": due.days, "on": on}
+
+
 @dataclass(frozen=True, slots=True)
 class Assigning:
     """What is assigned, from when, by when, and by whom."""
@@ -391,6 +399,7 @@ async def assign(
     else:
         how = "merge"
     statement = _STATEMENTS[only_failed][how]
+    on = None if due is None else due.common_date(starts)
     values: dict[str, Any] = {
         "lines": wanted.lines,
         "emails": wanted.emails,
@@ -406,8 +415,8 @@ async def assign(
         "starts_on": assigning.starts_on if scheduled else None,
         "due_kind": None if due is None else due.kind.value,
         "due_days": None if due is None else due.days,
-        "due_on": None if due is None else due.common_date(starts),
-        "sources": orjson.dumps([{**source, "at": now}]).decode(),
+        "due_on": on,
+        "sources": orjson.dumps([{**source, "at": now, "due": told_due(due, on)}]).decode(),
         "source_key": orjson.dumps([source]).decode(),
         "actor_id": caller.person_id,
         "actor_name": caller.name,

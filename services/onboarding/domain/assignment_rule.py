@@ -34,6 +34,8 @@ class AssignmentRule(Row, table=True):
         refers_to(SCHEMA, "curriculum", "curriculum_id"),
         Index("ix_assignment_rule_name", "organization_id", "name", "id"),
         Index("ix_assignment_rule_audience", "organization_id", "audience_id", "id"),
+        refers_to(SCHEMA, "rollout", "rollout_id"),
+        Index("ix_assignment_rule_rollout", "organization_id", "rollout_id", "id"),
         Index("ix_assignment_rule_curriculum", "organization_id", "curriculum_id", "id"),
         CheckConstraint("char_length(name) BETWEEN 1 AND 200", name="name_length"),
         CheckConstraint(
@@ -46,6 +48,9 @@ class AssignmentRule(Row, table=True):
             "(due_kind IS NOT DISTINCT FROM 'before_go_live') = (go_live_on IS NOT NULL)",
             name="go_live_has_day",
         ),
+        CheckConstraint(
+            "rollout_id IS NULL OR go_live_on IS NOT NULL", name="rollout_gives_the_day"
+        ),
     )
 
     name: str
@@ -54,7 +59,9 @@ class AssignmentRule(Row, table=True):
     due_kind: DueKind | None = Field(default=None, sa_type=text_enum(DueKind, "due_kind"))
     due_on: date | None = None
     due_days: int | None = Field(default=None, sa_type=SmallInteger)
+    # The rollout's own, where it follows one.
     go_live_on: date | None = None
+    rollout_id: UUID | None = None
     on_leave: OnLeave = Field(default=OnLeave.suspend, sa_type=text_enum(OnLeave, "on_leave"))
     active: bool = False
 
@@ -98,7 +105,11 @@ EXCEPTION_WORDS: Mapping[str, FieldError] = {
 
 
 class AssignmentException(Row, table=True):
-    """Somebody in the audience whom the rule could not assign. Resolved when the reason is gone, or the person."""
+    """Somebody who could not be assigned, or whose due date could not follow. Resolved when the reason is gone, or the person.
+
+    By a rule, whose audience holds them; or by a handover that is staffed with them and needs `competence`. Where
+    `assignment_id` is given, they have the assignment, and its date stays behind the go-live that it counts back from.
+    """
 
     __tablename__: ClassVar[str] = "assignment_exception"
     __table_args__ = (
@@ -111,10 +122,28 @@ class AssignmentException(Row, table=True):
             unique=True,
             postgresql_where=text("resolved_at IS NULL"),
         ),
+        Index(
+            "uq_assignment_exception_handover",
+            "organization_id",
+            "handover_id",
+            "competence",
+            "person_id",
+            unique=True,
+            postgresql_where=text("resolved_at IS NULL AND handover_id IS NOT NULL"),
+        ),
+        CheckConstraint("(rule_id IS NULL) <> (handover_id IS NULL)", name="of_rule_or_handover"),
+        CheckConstraint(
+            "(handover_id IS NULL) = (competence IS NULL)", name="handover_needs_competence"
+        ),
         Index("ix_assignment_exception_person", "organization_id", "person_id", "id"),
     )
 
-    rule_id: UUID
+    rule_id: UUID | None = None
+    handover_id: UUID | None = None
+    competence: str | None = None
     person_id: UUID
+    # Of a rule it is the rule's.
+    curriculum_id: UUID | None = None
+    assignment_id: UUID | None = None
     reason: ExceptionReason = Field(sa_type=text_enum(ExceptionReason, "reason"))
     resolved_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))

@@ -26,11 +26,19 @@ from services.onboarding.domain.assigning import (
     NEW,
     RESUMED_STATE,
     lock,
+    told_due,
 )
 from services.onboarding.domain.assignment_rule import AssignmentRule
+from services.onboarding.domain.moved_assignments import (
+    MARKED,
+    OF_SOURCE,
+    OPEN,
+    OTHERS_HOLD,
+    RETURNING,
+    TOLD,
+)
 from services.onboarding.domain.working_days import working_days_of
 
-_OPEN = "('scheduled', 'assigned', 'in_progress', 'suspended')"
 # Kept in English, and told in the reader's language.
 LEFT = Message("Left the audience.")
 INACTIVE = Message("Not active any more.")
@@ -172,7 +180,12 @@ async def assign_missing(
     # Before looking: for as long as it is held, nobody else assigns the curriculum, and who has it is known.
     alone = not dry_run and await lock(reader, rule.curriculum_id, alone=people is None)
     found = await run.fetchrow(
-        _MISSING, organization_id, rule.audience_id, rule.curriculum_id, _source(rule, True), people
+        _MISSING,
+        organization_id,
+        rule.audience_id,
+        rule.curriculum_id,
+        source_of(rule, True),
+        people,
     )
     assert found is not None
     missing: list[UUID] = found["people"]
@@ -185,6 +198,7 @@ async def assign_missing(
     else:
         statement = _ASSIGN_NEW if alone and not found["open"] else _ASSIGN
     source = {"kind": "rule", "rule_id": str(rule.id), "held": True}
+    on = None if due is None else due.common_date(doing.now.date())
     values = {
         **doing.values(),
         "people": missing,
@@ -197,8 +211,8 @@ async def assign_missing(
         "starts_on": None,
         "due_kind": None if due is None else due.kind.value,
         "due_days": None if due is None else due.days,
-        "due_on": None if due is None else due.common_date(doing.now.date()),
-        "sources": orjson.dumps([{**source, "at": doing.now}]).decode(),
+        "due_on": on,
+        "sources": orjson.dumps([{**source, "at": doing.now, "due": told_due(due, on)}]).decode(),
         "source_key": orjson.dumps([source]).decode(),
     }
     row = await reader.fetchrow(statement, values)
@@ -207,7 +221,7 @@ async def assign_missing(
     return Applied(created, joined, excepted)
 
 
-def _source(rule: AssignmentRule, held: bool | None) -> str:
+def source_of(rule: AssignmentRule, held: bool | None) -> str:
     """A rule's source as it is looked for in a list of them; that it holds, that it does not, or either."""
     source: dict[str, Any] = {"kind": "rule", "rule_id": str(rule.id)}
     return orjson.dumps([source if held is None else {**source, "held": held}]).decode()
@@ -215,102 +229,52 @@ def _source(rule: AssignmentRule, held: bool | None) -> str:
 
 # --- leaving and coming back ------------------------------------------------------------------------
 
-_TOLD = """
-INSERT INTO event (organization_id, event_id, type, subject, actor_id, actor_name, request_id, data)
-SELECT
-    CAST(:organization_id AS uuid), uuidv7(), 'assignment.' || verb, 'assignments/' || id,
-    CAST(:actor_id AS uuid), CAST(:actor_name AS text), CAST(:request_id AS text),
-    jsonb_build_object(
-        'assignment_id', id, 'person_id', person_id, 'curriculum_id', curriculum_id,
-        'due_on', due_on, 'before', before, 'after', after
-    )
-FROM moved
-RETURNING 1"""
-_RETURNING = """
-    RETURNING new.id, new.person_id, new.curriculum_id, new.due_on,
-        CASE
-            WHEN new.state = old.state THEN 'changed'
-            WHEN old.state = 'suspended' AND new.state <> 'withdrawn' THEN 'resumed'
-            ELSE new.state
-        END AS verb,
-        jsonb_build_object(
-            'state', old.state, 'suspension', old.suspension, 'reason', old.reason,
-            'due_on', old.due_on
-        ) AS before,
-        jsonb_build_object(
-            'state', new.state, 'suspension', new.suspension, 'reason', new.reason,
-            'due_on', new.due_on
-        ) AS after
-"""
-# The sources with this rule's marked as holding or not.
-_MARKED = """(
-    SELECT jsonb_agg(
-        CASE
-            WHEN s.source @> (CAST(:key AS jsonb)->0)
-            THEN s.source || jsonb_build_object('held', CAST(:held AS boolean))
-            ELSE s.source
-        END ORDER BY s.place
-    )
-    FROM jsonb_array_elements(a.sources) WITH ORDINALITY AS s(source, place)
-)"""
 _IS_MEMBER = """EXISTS (
     SELECT FROM audience_member AS m
     WHERE m.organization_id = a.organization_id
         AND m.audience_id = CAST(:audience_id AS uuid) AND m.person_id = a.person_id
 )"""
-# A path costs a tenth of unfolding the list, and it is asked several times of each row.
-_OTHERS_HOLD = """jsonb_path_exists(
-    a.sources, '$[*] ? (!(@.rule_id == $rule) && !(@.held == false))',
-    jsonb_build_object('rule', CAST(:rule_id AS uuid))
-)"""
-_OF_RULE = f"""
-    WHERE a.organization_id = CAST(:organization_id AS uuid)
-        AND a.curriculum_id = CAST(:curriculum_id AS uuid)
-        AND a.state IN {_OPEN}
-        AND a.sources @> CAST(:sought AS jsonb)
-        AND (CAST(:people AS uuid[]) IS NULL OR a.person_id = ANY(CAST(:people AS uuid[])))
-"""  # nosec B608  # put together from what is written here
 
 
 _BACK = Statement(
     text(f"""
 WITH moved AS (
     UPDATE assignment AS a SET
-        sources = {_MARKED},
+        sources = {MARKED},
         state = CASE WHEN a.suspension = 'left_audience' THEN {RESUMED_STATE} ELSE a.state END,
         suspension = CASE WHEN a.suspension <> 'left_audience' THEN a.suspension END,
         reason = CASE WHEN a.suspension = 'left_audience' THEN NULL ELSE a.reason END,
         version = a.version + 1, updated_at = now()
-    {_OF_RULE} AND {_IS_MEMBER}
-    {_RETURNING}
-), told AS ({_TOLD})
+    {OF_SOURCE} AND {_IS_MEMBER}
+    {RETURNING}
+), told AS ({TOLD})
 SELECT count(*) FROM told""")  # nosec B608  # put together from what is written here
 )
 _GONE = Statement(
     text(f"""
 WITH moved AS (
     UPDATE assignment AS a SET
-        sources = {_MARKED},
+        sources = {MARKED},
         state = CASE
-            WHEN {_OTHERS_HOLD} THEN a.state
+            WHEN {OTHERS_HOLD} THEN a.state
             WHEN CAST(:on_leave AS text) = 'withdraw' THEN 'withdrawn'
             ELSE 'suspended'
         END,
         suspension = CASE
             WHEN a.suspension IS NOT NULL
-                AND ({_OTHERS_HOLD} OR CAST(:on_leave AS text) = 'suspend') THEN a.suspension
-            WHEN {_OTHERS_HOLD} OR CAST(:on_leave AS text) = 'withdraw' THEN NULL
+                AND ({OTHERS_HOLD} OR CAST(:on_leave AS text) = 'suspend') THEN a.suspension
+            WHEN {OTHERS_HOLD} OR CAST(:on_leave AS text) = 'withdraw' THEN NULL
             ELSE 'left_audience'
         END,
         reason = CASE
-            WHEN {_OTHERS_HOLD} OR (a.state = 'suspended' AND CAST(:on_leave AS text) = 'suspend')
+            WHEN {OTHERS_HOLD} OR (a.state = 'suspended' AND CAST(:on_leave AS text) = 'suspend')
             THEN a.reason
             ELSE CAST(:reason AS text)
         END,
         version = a.version + 1, updated_at = now()
-    {_OF_RULE} AND NOT {_IS_MEMBER}
-    {_RETURNING}
-), told AS ({_TOLD})
+    {OF_SOURCE} AND NOT {_IS_MEMBER}
+    {RETURNING}
+), told AS ({TOLD})
 SELECT count(*) FROM told""")  # nosec B608  # put together from what is written here
 )
 _RESOLVED = Statement(
@@ -328,11 +292,20 @@ WITH resolved AS (
                 WHERE m.organization_id = x.organization_id
                     AND m.audience_id = CAST(:audience_id AS uuid) AND m.person_id = x.person_id
             )
-            OR EXISTS (
+            OR (x.assignment_id IS NULL AND EXISTS (
                 SELECT FROM assignment AS a
                 WHERE a.organization_id = x.organization_id AND a.person_id = x.person_id
                     AND a.curriculum_id = CAST(:curriculum_id AS uuid) AND a.state <> 'withdrawn'
-            )
+            ))
+            OR (x.assignment_id IS NOT NULL AND (
+                CAST(:dates_follow AS boolean)
+                OR NOT EXISTS (
+                    SELECT FROM assignment AS a
+                    WHERE a.organization_id = x.organization_id AND a.id = x.assignment_id
+                        AND a.state IN ('scheduled', 'assigned', 'in_progress', 'suspended')
+                        AND NOT a.extended
+                )
+            ))
         )
     RETURNING x.rule_id, x.person_id, x.reason
 ), told AS (
@@ -362,18 +335,26 @@ async def apply(
     Call it with the audience's row locked: whoever joins meanwhile would be passed by.
     """
     values = _values(reader, rule, doing, people)
-    resumed = await _count(reader, _BACK, {**values, "sought": _source(rule, False), "held": True})
+    resumed = await count(reader, _BACK, {**values, "sought": source_of(rule, False), "held": True})
     left = 0
     if rule.on_leave != "keep":
-        left = await _count(reader, _GONE, {**values, "sought": _source(rule, True), "held": False})
+        left = await count(
+            reader, _GONE, {**values, "sought": source_of(rule, True), "held": False}
+        )
     assigned = await assign_missing(reader, rule, doing, people)
-    await _count(reader, _RESOLVED, values)
+    await count(reader, _RESOLVED, values)
     return Applied(assigned.created, assigned.joined, assigned.excepted, resumed, left)
 
 
-async def resolve_exceptions(reader: Reader, rule: AssignmentRule, doing: Doing) -> int:
-    """Close the exceptions of a rule that are none any more: all of them, where it is not active."""
-    return await _count(reader, _RESOLVED, _values(reader, rule, doing, None))
+async def resolve_exceptions(
+    reader: Reader, rule: AssignmentRule, doing: Doing, *, dates_follow: bool = False
+) -> int:
+    """Close the exceptions of a rule that are none any more: all of them, where it is not active.
+
+    With `dates_follow`, also those of assignments whose due date could not follow a go-live.
+    """
+    values = {**_values(reader, rule, doing, None), "dates_follow": dates_follow}
+    return await count(reader, _RESOLVED, values)
 
 
 def _values(
@@ -384,17 +365,20 @@ def _values(
         "now": doing.now,
         "organization_id": reader.organization_id,
         "rule_id": rule.id,
+        "source_id": rule.id,
         "audience_id": rule.audience_id,
         "curriculum_id": rule.curriculum_id,
         "active": rule.active,
+        "dates_follow": False,
         "on_leave": rule.on_leave.value,
         "reason": LEFT.template,
-        "key": _source(rule, None),
+        "key": source_of(rule, None),
         "people": people,
     }
 
 
-async def _count(reader: Reader, statement: Statement, values: Mapping[str, Any]) -> int:
+async def count(reader: Reader, statement: Statement, values: Mapping[str, Any]) -> int:
+    """The one number that a statement answers."""
     row = await reader.fetchrow(statement, values)
     assert row is not None
     counted: int = row[0]
@@ -414,8 +398,8 @@ WITH moved AS (
         AND a.person_id = ANY(CAST(:people AS uuid[]))
         AND a.state IN ('scheduled', 'assigned', 'in_progress')
         AND p.organization_id = a.organization_id AND p.id = a.person_id AND NOT p.active
-    {_RETURNING}
-), told AS ({_TOLD})
+    {RETURNING}
+), told AS ({TOLD})
 SELECT count(*) FROM told""")  # nosec B608  # put together from what is written here
 )
 _GOING_ON = Statement(
@@ -429,8 +413,8 @@ WITH moved AS (
         AND a.person_id = ANY(CAST(:people AS uuid[]))
         AND a.state = 'suspended' AND a.suspension = 'inactive'
         AND p.organization_id = a.organization_id AND p.id = a.person_id AND p.active
-    {_RETURNING}
-), told AS ({_TOLD})
+    {RETURNING}
+), told AS ({TOLD})
 SELECT count(*) FROM told""")  # nosec B608  # put together from what is written here
 )
 # A date counted from the hire date moves with it, but never before the start.
@@ -442,12 +426,12 @@ WITH moved AS (
     FROM person AS p
     WHERE a.organization_id = CAST(:organization_id AS uuid)
         AND a.person_id = ANY(CAST(:people AS uuid[]))
-        AND a.state IN {_OPEN} AND a.due_kind = 'after_hire'
+        AND a.state IN {OPEN} AND a.due_kind = 'after_hire'
         AND p.organization_id = a.organization_id AND p.id = a.person_id
         AND p.hire_date + a.due_days <> a.due_on
         AND (a.starts_on IS NULL OR p.hire_date + a.due_days >= a.starts_on)
-    {_RETURNING}
-), told AS ({_TOLD})
+    {RETURNING}
+), told AS ({TOLD})
 SELECT count(*) FROM told""")  # nosec B608  # put together from what is written here
 )
 # The rules for which something is left to do about these people.
@@ -500,7 +484,7 @@ async def rest_or_go_on(reader: Reader, doing: Doing, people: Sequence[UUID]) ->
         "reason": INACTIVE.template,
     }
     for statement in (_RESTING, _GOING_ON, _REDATED):
-        await _count(reader, statement, values)
+        await count(reader, statement, values)
 
 
 async def rules_concerned(reader: Reader, people: Sequence[UUID]) -> list[UUID]:

@@ -31,7 +31,7 @@ async def of(firm: Firm, person: Person, curriculum: dict) -> dict:
 
 
 async def exceptions(firm: Firm, **params) -> list[dict]:
-    return made(await firm.manager.get("/v1/assignments/exceptions", **params), 200)["items"]
+    return made(await firm.trainer.get("/v1/assignments/exceptions", **params), 200)["items"]
 
 
 async def test_a_rule_assigns_whoever_is_in_the_audience_and_whoever_joins_it(firm: Firm):
@@ -48,6 +48,7 @@ async def test_a_rule_assigns_whoever_is_in_the_audience_and_whoever_joins_it(fi
         "days": 14,
         "working_days": None,
         "go_live_on": None,
+        "rollout_id": None,
     }
     assigned = await of(firm, first, taught)
     assert (assigned["state"], assigned["due_on"]) == ("assigned", in_days(14))

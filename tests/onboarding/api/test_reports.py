@@ -585,11 +585,11 @@ async def test_a_waiver_that_ran_out_counts_no_more(firm: Firm, clock: MovedCloc
     [row] = await rows(firm.trainer, "tool-matrix", tool_id=launch["tool_id"])
     assert (row["have"], row["waived"]) == (1, 1)
     path = f"/v1/rollouts/{launch['id']}/readiness"
-    assert made(await firm.trainer.get(path), 200)["trained"] == 1
+    assert made(await firm.trainer.get(path), 200)["waived"] == 1
     clock.move(days=11)
     [row] = await rows(firm.trainer, "tool-matrix", tool_id=launch["tool_id"])
     assert (row["have"], row["waived"]) == (0, 0)
-    assert made(await firm.trainer.get(path), 200)["trained"] == 0
+    assert made(await firm.trainer.get(path), 200)["waived"] == 0
 
 
 async def test_somebody_with_every_role_sees_every_team(firm: Firm):
