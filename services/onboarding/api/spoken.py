@@ -21,7 +21,8 @@ _OWN_REASONS = {one.template: one for one in (LEFT, INACTIVE, CANCELLED, TAKEN_O
 
 def sentence_for(code: ColumnElement[Any]) -> ColumnElement[str]:
     """The text that `words` holds for a code, in SQL; null where it holds none."""
-    return cast(_words, JSONB)[cast(code, Text)].astext
+    said: ColumnElement[str] = cast(_words, JSONB)[cast(code, Text)].astext
+    return said
 
 
 def words(language: Language, texts: Mapping[str, Message | FieldError]) -> str:
