@@ -57,6 +57,7 @@ def installation(server: EmbeddedPostgres, run_dir: Path) -> Installation:
         database_url=SecretStr(server.url()),
         follow_seconds=0.05,
         scheduler=False,
+        insecure_issuers=True,
     )
     installation = Installation(settings, None)
     asyncio.run(installation.migrate())

@@ -161,7 +161,7 @@ class Database:
 
     @asynccontextmanager
     async def across_organizations(self) -> AsyncIterator[tuple[AsyncConnection, Connection]]:
-        """A transaction of the house itself: sees the feed of every organization, and no other rows."""
+        """A transaction of the house itself: sees the feed of every organization, and else only what a policy lets it."""
         async with self._begun("BEGIN", None) as (held, _):
             yield held.for_sessions, held.driver
 

@@ -50,6 +50,7 @@ PROBLEM_SCHEMA: dict[str, Any] = {
             "description": "The moves that the caller can make instead.",
         },
         "missing": {"type": "array", "items": {"type": "object"}},
+        "reason": {"type": "string"},
         "request_id": {"type": "string"},
     },
 }
@@ -117,9 +118,16 @@ def describe(app: FastAPI) -> dict[str, Any]:
             for status, (name, text) in _RESPONSES.items()
         }
         components["securitySchemes"] = {
-            "apiKey": {"type": "http", "scheme": "bearer", "description": "An API key: `stf_…`."}
+            "apiKey": {"type": "http", "scheme": "bearer", "description": "An API key: `stf_…`."},
+            "signIn": {
+                "type": "http",
+                "scheme": "bearer",
+                "bearerFormat": "JWT",
+                "description": "A token of an identity provider of the organization "
+                "(`/v1/identity-providers`): an access token (RFC 9068) or an ID token.",
+            },
         }
-        document["security"] = [{"apiKey": []}]
+        document["security"] = [{"apiKey": []}, {"signIn": []}]
         for path, operations in document.get("paths", {}).items():
             for method, operation in operations.items():
                 _complete(path, method, operation)

@@ -92,7 +92,10 @@ class DomainError(Exception):
 class Unauthenticated(DomainError):
     slug = "unauthenticated"
     title = "Not known"
-    explanation = "No valid credential came along. Send `Authorization: Bearer stf_…`."
+    explanation = (
+        "No valid credential came along. Send `Authorization: Bearer` and an API key (`stf_…`) or a token of an identity "
+        "provider of your organization; of a token that is refused, `reason` says why."
+    )
 
 
 class Forbidden(DomainError):

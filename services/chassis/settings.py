@@ -105,6 +105,10 @@ class Settings(BaseSettings):
         description="Where outsiders reach the gateway: stands in certificates, which are verified there. "
         "Default: as STAFETT_URL.",
     )
+    insecure_issuers: bool = Field(
+        False,
+        description="Take identity providers at http:// addresses, too. For trials: whoever is on the way signs in as anybody.",
+    )
     api_key: SecretStr | None = Field(
         None, description="The API key with which the command line calls the gateway."
     )

@@ -19,9 +19,12 @@ from sqlalchemy import URL
 from sqlalchemy.exc import ArgumentError
 
 from services.chassis.address import address_of, is_of_this_machine
+from services.chassis.database import Database
 from services.chassis.embedded_account import EmbeddedPostgresError
+from services.chassis.errors import Unavailable
 from services.chassis.settings import SERVICES, Settings
 from services.commands.plain_words import settings_problems
+from services.gateway.issuers import Issuers, IssuerSilent
 from services.installation import Installation, newest_revisions, plain_address, revision_of
 
 PYTHON = (3, 11)
@@ -84,6 +87,7 @@ async def examine() -> list[Check]:
     checks += [data_dir(settings.data_dir), space(settings.data_dir)]
     checks += keys(settings.keys_folder)
     checks += [check async for check in database(settings)]
+    checks += [check async for check in issuers(settings)]
     checks += [check async for check in neighbours(settings)]
     checks.append(await port(settings))
     return checks
@@ -272,6 +276,49 @@ async def _schema(service: str, url: URL, head: str | None) -> AsyncIterator[Che
         )
     else:
         yield _ok(name, f"PostgreSQL {version.major}, revision {found}, as {url.username}")
+
+
+_ISSUERS = "SELECT DISTINCT issuer FROM identity_provider WHERE active ORDER BY issuer"
+
+
+async def issuers(settings: Settings) -> AsyncIterator[Check]:
+    """Whether the issuers whose tokens are taken answer, and have keys."""
+    try:
+        named = await _configured_issuers(settings)
+    except (EmbeddedPostgresError, Unavailable, asyncpg.PostgresError, ArgumentError):
+        return  # what is wrong with the database was told above
+    known = Issuers(insecure=settings.insecure_issuers)
+    try:
+        for issuer in named:
+            try:
+                keys = await known.fetch(issuer)
+            except IssuerSilent as error:
+                yield _warning(
+                    "identity provider",
+                    f"{issuer} lets nobody in: {error}",
+                    "Can this machine reach it? Does the issuer stand in /v1/identity-providers as it calls itself?",
+                )
+            else:
+                signs = ", ".join(sorted(keys.algorithms))
+                yield _ok("identity provider", f"{issuer} has {len(keys.keys)} keys ({signs})")
+    finally:
+        await known.close()
+
+
+async def _configured_issuers(settings: Settings) -> list[str]:
+    is_told = settings.database_url is not None or settings.gateway_database_url is not None
+    if not is_told and not (settings.data_dir / "postgresql-18").exists():
+        return []
+    installation = Installation.open(settings, ("gateway",))
+    try:
+        gateway = Database(installation.url_of("gateway"), "gateway", connections=1)
+        try:
+            async with gateway.across_organizations() as (_, driver):
+                return [row["issuer"] for row in await driver.fetch(_ISSUERS)]
+        finally:
+            await gateway.close()
+    finally:
+        installation.close()
 
 
 def _reason(error: Exception) -> str:

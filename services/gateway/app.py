@@ -13,6 +13,7 @@ from services.gateway.api import (
     api_keys,
     documents,
     events,
+    identity_providers,
     me,
     organization,
     people,
@@ -32,10 +33,15 @@ SERVICE = Service(
         people_import.router,
         teams.router,
         api_keys.router,
+        identity_providers.router,
         events.router,
         documents.router,
     ],
-    confidential={"api-key.": frozenset({Role.admin})},
+    confidential={
+        "api-key.": frozenset({Role.admin}),
+        "identity-provider.": frozenset({Role.admin}),
+        "subject.": frozenset({Role.admin}),
+    },
 )
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from services.chassis.events import Event
 from services.gateway.domain.api_key import ApiKey
+from services.gateway.domain.identity_provider import IdentityProvider, TiedSubject
 from services.gateway.domain.organization import Organization
 from services.gateway.domain.person import Person
 from services.gateway.domain.team import Team
@@ -93,3 +94,46 @@ def api_key_revoked(key: ApiKey) -> Event:
         {"person_id": key.person_id},
         after={"revoked_at": key.revoked_at},
     )
+
+
+def identity_provider_created(provider: IdentityProvider) -> Event:
+    """Tokens of an issuer let people in from now on."""
+    return Event(
+        "identity-provider.created", f"identity-providers/{provider.id}", after=provider.card()
+    )
+
+
+def identity_provider_changed(provider: IdentityProvider, before: Changes, after: Changes) -> Event:
+    """Which tokens are taken, how people are found, or whence their roles come changed."""
+    return Event(
+        "identity-provider.changed",
+        f"identity-providers/{provider.id}",
+        before=before,
+        after=after,
+    )
+
+
+def identity_provider_deleted(provider: IdentityProvider) -> Event:
+    """Tokens of an issuer let nobody in any more, and its subjects stand for nobody."""
+    return Event(
+        "identity-provider.deleted", f"identity-providers/{provider.id}", before=provider.card()
+    )
+
+
+def _tied(tied: TiedSubject, provider: IdentityProvider) -> dict[str, Any]:
+    return {
+        "person_id": str(tied.person_id),
+        "identity_provider_id": str(provider.id),
+        "issuer": provider.issuer,
+        "subject": tied.subject,
+    }
+
+
+def subject_tied(tied: TiedSubject, provider: IdentityProvider) -> Event:
+    """An issuer's subject stands for a person: they came for the first time, or an admin said so."""
+    return Event("subject.tied", f"people/{tied.person_id}", _tied(tied, provider))
+
+
+def subject_untied(tied: TiedSubject, provider: IdentityProvider) -> Event:
+    """An issuer's subject stands for nobody any more."""
+    return Event("subject.untied", f"people/{tied.person_id}", _tied(tied, provider))

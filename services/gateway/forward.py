@@ -23,6 +23,7 @@ from services.chassis.telemetry import ERRORS, REQUEST_ID, Telemetry
 from services.gateway.domain.api_key import PREFIX
 from services.gateway.domain.credential import Credentials
 from services.gateway.routes import PUBLIC, service_for
+from services.gateway.sign_in import SignIns
 from services.gateway.upstream import Replicas, Upstream, upstream_of
 
 log = structlog.get_logger(__name__)
@@ -52,6 +53,7 @@ class Front:
         self.own = own
         self._inside = Telemetry(self._answer, "front")
         self._credentials: Credentials | None = None
+        self._sign_ins: SignIns | None = None
         self._upstreams: dict[str, Upstream] = {"gateway": own}
         self._tokens: dict[tuple[Caller, str], tuple[float, bytes]] = {}
 
@@ -64,7 +66,9 @@ class Front:
             await self.own(scope, receive, send)
 
     async def close(self) -> None:
-        """Let go of the connections to replicas."""
+        """Let go of the connections to replicas and issuers."""
+        if self._sign_ins is not None:
+            await self._sign_ins.close()
         for upstream in self._upstreams.values():
             if isinstance(upstream, Replicas):
                 await upstream.close()
@@ -115,17 +119,26 @@ class Front:
         given = [v for n, v in scope["headers"] if n == b"authorization"]
         if len(given) > 1:
             raise Malformed("Authorization stands there more than once.")
-        scheme, _, key = (given[0] if given else b"").decode("latin-1").partition(" ")
-        key = key.strip()
-        if scheme.lower() != "bearer" or not key.startswith(PREFIX):
-            raise Unauthenticated("Send an API key: Authorization: Bearer stf_…")
+        scheme, _, credential = (given[0] if given else b"").decode("latin-1").partition(" ")
+        credential = credential.strip()
+        if scheme.lower() == "bearer" and credential.count(".") == 2:
+            return await self._signed_in(runtime).of_token(credential, now)
+        if scheme.lower() != "bearer" or not credential.startswith(PREFIX):
+            raise Unauthenticated(
+                "Send an API key (Authorization: Bearer stf_…), or a token of your identity provider."
+            )
         if self._credentials is None:
             self._credentials = Credentials(runtime.database)
-        caller = await self._credentials.of_key(key, now)
+        caller = await self._credentials.of_key(credential, now)
         needed = Scope.read if scope["method"] in _READING else Scope.write
         if needed not in caller.scopes:
             raise Forbidden("This API key may not {scope}.", scope=needed)
         return caller
+
+    def _signed_in(self, runtime: Runtime) -> SignIns:
+        if self._sign_ins is None:
+            self._sign_ins = SignIns(runtime.database, runtime.settings)
+        return self._sign_ins
 
     def _headers(
         self,
@@ -153,7 +166,10 @@ class Front:
         token = b"Bearer " + issue_for(runtime.keyring, caller, service, now).encode()
         if len(self._tokens) > 10_000:
             self._tokens.clear()
-        self._tokens[caller, service] = (moment + LIFETIME_SECONDS - _SPARE_SECONDS, token)
+        until = moment + LIFETIME_SECONDS - _SPARE_SECONDS
+        if caller.ends_at is not None:
+            until = min(until, caller.ends_at.timestamp())
+        self._tokens[caller, service] = (until, token)
         return token
 
     def _upstream(self, runtime: Runtime, service: str) -> Upstream:

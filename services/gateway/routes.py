@@ -6,6 +6,7 @@ from collections.abc import Mapping
 TABLE: Mapping[str, str] = {
     "api-keys": "gateway",
     "events": "gateway",
+    "identity-providers": "gateway",
     "imports/people": "gateway",
     "me": "gateway",
     "organization": "gateway",

@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from services.chassis.caller import Role
+from services.chassis.tables import new_id
 from services.onboarding.domain.badge import code_of
 from tests.conftest import Firm, Person
 from tests.handover import makers as handover
@@ -60,6 +61,17 @@ async def _fill_gateway(everything: Filled) -> None:
     key = handover.made(await admin.post("/v1/api-keys", {"name": "CRM export"}))
     empty_team = handover.made(await admin.post("/v1/teams", {"name": "Tom"}))
     everything.have(api_key_id=key["id"], team_id=empty_team["id"])
+    # Issuer and audience are one organization's in the whole installation, which the tests share.
+    provider = handover.made(
+        await admin.post(
+            "/v1/identity-providers",
+            {"name": "Entra ID", "issuer": "https://login.example", "audience": new_id().hex},
+        )
+    )
+    path = f"/v1/identity-providers/{provider['id']}/subjects"
+    tied = {"subject": "248289761001", "person_id": str(everything.firm.learner.id)}
+    subject = handover.made(await admin.post(path, tied))
+    everything.have(identity_provider_id=provider["id"], subject_id=subject["id"])
 
 
 async def _fill_onboarding(everything: Filled) -> str:
