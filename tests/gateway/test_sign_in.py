@@ -226,6 +226,8 @@ class TestBadTokens:
             pytest.param({"sub": "x" * 256}, "claims", id="a subject without end"),
             pytest.param({"exp": None}, "claims", id="no end"),
             pytest.param({"exp": 1e300}, "claims", id="an end beyond time"),
+            pytest.param({"exp": 10**400}, "claims", id="an end beyond numbers"),
+            pytest.param({"exp": float("inf")}, "claims", id="an end that is none"),
             pytest.param({"exp": True}, "claims", id="an end that is no number"),
             pytest.param({"iat": None}, "claims", id="no beginning"),
             pytest.param({"jti": None}, "claims", id="no id"),

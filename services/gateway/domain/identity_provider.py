@@ -207,6 +207,12 @@ def _seconds(claims: Mapping[str, Any], name: str) -> float | None:
     value = claims.get(name)
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         raise not_taken(Reason.claims, name)
-    return value
+    try:
+        seconds = float(value)
+    except OverflowError as error:
+        raise not_taken(Reason.claims, name) from error
+    if not math.isfinite(seconds):
+        raise not_taken(Reason.claims, name)
+    return seconds
