@@ -32,28 +32,35 @@ def described(read: Read[Any]) -> str:
     return f"{service_of(read)}.{read.model.__name__}"
 
 
-def nested(annotation: Any) -> type[BaseModel] | None:
-    """The model inside an annotation: itself, in a list, or where null is one of the choices."""
+def nested(annotation: Any) -> list[type[BaseModel]]:
+    """The models inside an annotation: itself, in a list, where null is one of the choices, or one for each kind."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
+        return [annotation]
     if get_origin(annotation) in (Union, types.UnionType, list, tuple, Annotated):
-        found = [inner for inner in map(nested, get_args(annotation)) if inner is not None]
-        return found[0] if len(found) == 1 else None
-    return None
+        return [model for inner in get_args(annotation) for model in nested(inner)]
+    return []
+
+
+def meant(models: list[type[BaseModel]], value: dict[str, Any]) -> type[BaseModel] | None:
+    """The model of a value: the only one, or that of its kind."""
+    if len(models) == 1:
+        return models[0]
+    of_kind = [
+        m
+        for m in models
+        if "kind" in m.model_fields and value["kind"] in get_args(m.model_fields["kind"].annotation)
+    ]
+    return of_kind[0] if of_kind else None
 
 
 def assert_shape(model: type[BaseModel], value: dict[str, Any], where: str) -> None:
-    """Exactly the fields of the model, in it and in all that it holds; only what has a default may be left out."""
-    fields = model.model_fields
-    required = {name for name, field in fields.items() if field.is_required()}
-    assert required <= set(value) <= set(fields), where
+    """Exactly the fields of the model, in it and in all that it holds."""
+    assert set(value) == set(model.model_fields), where
     for name, field in model.model_fields.items():
-        inner = nested(field.annotation)
-        if inner is None or name not in value:
-            continue
         held = value[name] if isinstance(value[name], list) else [value[name]]
         for entry in held:
-            if isinstance(entry, dict):
+            inner = meant(nested(field.annotation), entry) if isinstance(entry, dict) else None
+            if inner is not None:
                 assert_shape(inner, entry, f"{where}.{name}")
 
 

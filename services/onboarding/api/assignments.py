@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from itertools import chain
 from operator import itemgetter
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import orjson
@@ -81,20 +81,53 @@ class SourceDueOut(BaseModel):
     on: date | None
 
 
-class SourceOut(BaseModel):
-    """Who wants it: a trainer, a renewal, a rule, which holds until the learner leaves its audience, or a handover.
-
-    A handover that needs `competence`, and that the learner is staffed on, holds until they are taken off it.
-    """
-
-    kind: str = Field(examples=["rule"], description="trainer, rule, handover, renewal or import.")
-    person_id: UUID | None = None
-    rule_id: UUID | None = None
-    handover_id: UUID | None = None
-    competence: str | None = None
-    held: bool | None = None
+class _SourceOut(BaseModel):
     at: Moment
-    due: SourceDueOut | None = None
+    due: SourceDueOut | None
+
+
+class TrainerSource(_SourceOut):
+    """Somebody assigned it."""
+
+    kind: Literal["trainer"]
+    person_id: UUID
+
+
+class ImportSource(_SourceOut):
+    """It was completed before Stafett, as a file of this person's says."""
+
+    kind: Literal["import"]
+    person_id: UUID
+
+
+class RenewalSource(_SourceOut):
+    """A certificate runs out, and is renewed by learning anew."""
+
+    kind: Literal["renewal"]
+    person_id: None
+
+
+class RuleSource(_SourceOut):
+    """A rule, which holds until the learner leaves its audience."""
+
+    kind: Literal["rule"]
+    rule_id: UUID
+    held: bool
+
+
+class HandoverSource(_SourceOut):
+    """A handover that needs the competence and that the learner is staffed on; it holds until they are taken off it."""
+
+    kind: Literal["handover"]
+    handover_id: UUID
+    competence: str
+    held: bool
+
+
+SourceOut = Annotated[
+    TrainerSource | ImportSource | RenewalSource | RuleSource | HandoverSource,
+    Field(discriminator="kind"),
+]
 
 
 class DueBasisOut(BaseModel):
@@ -298,7 +331,7 @@ _columns: dict[str, Any] = {
     "overdue": _overdue,
     "minutes": _v.minutes,
 }
-_reason = {"reason": func.coalesce(sentence_for(_a.reason), _a.reason)}
+_reason = {"reason": sentence_for(_a.reason)}
 # The day is a parameter of every read; as a condition that always holds it may be handed in as one.
 _conditions: dict[str, Any] = {
     "today": _today.is_not(None),

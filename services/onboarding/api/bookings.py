@@ -224,7 +224,7 @@ BOOKINGS = Read(
         "person_name": _p.name,
         "state": _state,
         "place_in_line": case((_waits & ~_is_next, _place)),
-        "reason": func.coalesce(sentence_for(_b.reason), _b.reason),
+        "reason": sentence_for(_b.reason),
         "expires_at": case((_is_next, _if_made_now), else_=_b.expires_at),
         "clashes": func.coalesce(_clashes, literal_column("'[]'::json")),
     },

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, Text, bindparam, cast
+from sqlalchemy import ColumnElement, Text, bindparam, cast, func
 from sqlalchemy.dialects.postgresql import JSONB
 
 from services.chassis.errors import FieldError, Message
@@ -20,9 +20,9 @@ _OWN_REASONS = {one.template: one for one in (LEFT, INACTIVE, CANCELLED, TAKEN_O
 
 
 def sentence_for(code: ColumnElement[Any]) -> ColumnElement[str]:
-    """The text that `words` holds for a code, in SQL; null where it holds none."""
-    said: ColumnElement[str] = cast(_words, JSONB)[cast(code, Text)].astext
-    return said
+    """The text that `words` holds for a code, in SQL; the code itself where it holds none."""
+    told = cast(code, Text)
+    return func.coalesce(cast(_words, JSONB)[told].astext, told)
 
 
 def words(language: Language, texts: Mapping[str, Message | FieldError]) -> str:

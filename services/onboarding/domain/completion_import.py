@@ -310,6 +310,7 @@ class _Importing:
                     "kind": "import",
                     "person_id": str(self._caller.person_id),
                     "at": self._now.isoformat(),
+                    "due": None,
                 }
             ],
         )
