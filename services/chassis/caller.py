@@ -44,7 +44,7 @@ class Caller:
     def require(self, *roles: Role) -> None:
         """Refuse with `Forbidden` unless the caller has one of `roles`."""
         if not self.has(*roles):
-            raise Forbidden("This takes the role {roles}.", roles=" / ".join(roles))
+            raise Forbidden("This takes the role {roles}.", roles=roles)
 
 
 @dataclass(frozen=True, slots=True)

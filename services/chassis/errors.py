@@ -20,7 +20,8 @@ DomainError
 A message is a template and its parameters, so that it can be translated where it is shown.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -139,6 +140,16 @@ class IllegalMove(Conflict):
 
     def __init__(self, template: str, /, *, allowed: Iterable[str] = (), **params: object) -> None:
         super().__init__(template, (), allowed=allowed, **params)
+
+
+@contextmanager
+def offering(lets: Callable[[str], bool]) -> Iterator[None]:
+    """Within it, a refused move names of those that the state has only the ones that `lets` lets the caller make."""
+    try:
+        yield
+    except IllegalMove as refused:
+        refused.allowed = [move for move in refused.allowed or () if lets(move)]
+        raise
 
 
 class Frozen(Conflict):

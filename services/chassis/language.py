@@ -1,6 +1,7 @@
 """Message texts in the reader's language: English in the code, da, nb and sv from catalogs beside it."""
 
 from collections.abc import Mapping
+from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
 from typing import Final, Literal
@@ -20,6 +21,8 @@ _SPOKEN: Final[Mapping[str, Language]] = {
     "nn": "nb",
     "sv": "sv",
 }
+# Parameters that are codes, though they come as text.
+_CODES: Final = frozenset({"thing"})
 _CATALOGS: Final = Path(__file__).parent.parent / "locales"
 
 
@@ -54,11 +57,25 @@ def translate(language: Language, template: str, params: Mapping[str, object] | 
     text = catalog(language).get(template, template)
     if not params:
         return text
-    return text.format(
-        **{
-            name: translate(language, value.template, value.params)
-            if isinstance(value, Message)
-            else value
-            for name, value in params.items()
-        }
-    )
+    return text.format(**{name: _told(language, name, value) for name, value in params.items()})
+
+
+def word_for(language: Language, code: str) -> str:
+    """What a state, a move, a role or a kind of thing is called; a code that has no word is told as it is written."""
+    words = code.replace("_", " ")
+    return catalog(language).get(words, words)
+
+
+def _told(language: Language, name: str, value: object) -> object:
+    """A parameter as a reader is told it."""
+    match value:
+        case Message():
+            return translate(language, value.template, value.params)
+        case StrEnum():
+            return word_for(language, value.value)
+        case tuple():
+            return " / ".join(str(_told(language, name, one)) for one in value)
+        case str() if name in _CODES:
+            return word_for(language, value)
+        case _:
+            return value

@@ -32,7 +32,7 @@ from services.onboarding.api.rollouts import ROLLOUTS, load_rollout
 from services.onboarding.domain.override import Override, State, require_time_left
 from services.onboarding.domain.own_people import leads_team
 from services.onboarding.domain.readiness import is_in_audience
-from services.onboarding.domain.rollout import AHEAD, Rollout, moves_from
+from services.onboarding.domain.rollout import AHEAD, Rollout, lets, moves_from
 from services.onboarding.domain.tool import Tool
 
 router = concept("rollouts")
@@ -119,7 +119,7 @@ async def request_override(
         raise IllegalMove(
             "A rollout that is {state} takes no override.",
             state=rollout.state,
-            allowed=moves_from(rollout.state),
+            allowed=[move for move in moves_from(rollout.state) if lets(tool, caller, move)],
         )
     if not await is_in_audience(reader_of(session), rollout, body.team_id):
         raise Invalid(

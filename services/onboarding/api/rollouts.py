@@ -1,6 +1,7 @@
 """Rollouts: planned by trainers and the tool's owner, put live by managers and the tool's owner."""
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from datetime import date
 from typing import Annotated, Any
 from uuid import UUID
@@ -13,7 +14,7 @@ from starlette.responses import Response
 
 from services.chassis.caller import Caller
 from services.chassis.database import load, organization_of, reader_of
-from services.chassis.errors import Conflict, FieldError, Invalid, NotFound
+from services.chassis.errors import Conflict, FieldError, Invalid, NotFound, offering
 from services.chassis.events import changes, record
 from services.chassis.fields import Body, Day, Moment, Prose
 from services.chassis.pages import PageQuery
@@ -43,6 +44,7 @@ from services.onboarding.domain.rollout import (
     Move,
     Rollout,
     State,
+    lets,
     require_ahead,
     require_decider,
     require_planner,
@@ -340,6 +342,10 @@ async def change_rollout(
     return found(await ROLLOUTS.one(reader_of(session), rollout.id))
 
 
+def _offering(tool: Tool, caller: Caller) -> AbstractContextManager[None]:
+    return offering(lambda move: lets(tool, caller, move))
+
+
 async def _moved(
     session: AsyncSession,
     caller: Caller,
@@ -350,7 +356,8 @@ async def _moved(
 ) -> Response:
     rollout, tool = await load_rollout(session, rollout_id)
     require(tool, caller)
-    move(rollout)
+    with _offering(tool, caller):
+        move(rollout)
     record(session, events.rollout_moved(verb, rollout, *changes(rollout)))
     await session.flush()
     return found(await ROLLOUTS.one(reader_of(session), rollout.id))
@@ -363,7 +370,8 @@ async def plan_rollout(
     """The owner of the tool, or a trainer: with an audience, a day ahead, and a gate of published curricula."""
     rollout, tool = await load_rollout(session, rollout_id)
     require_planner(tool, caller)
-    rollout.plan(now.date())
+    with _offering(tool, caller):
+        rollout.plan(now.date())
     await _require_published(session, rollout)
     record(session, events.rollout_moved("planned", rollout, *changes(rollout)))
     await session.flush()
@@ -383,7 +391,8 @@ async def make_rollout_ready(
     """The owner of the tool, or a trainer, when the gate is met (else 409 with the teams and who is missing)."""
     rollout, tool = await load_rollout(session, rollout_id)
     require_planner(tool, caller)
-    rollout.require_move(Move.make_ready)
+    with _offering(tool, caller):
+        rollout.require_move(Move.make_ready)
     await require_gate(reader_of(session), rollout, now.date())
     rollout.make_ready()
     record(session, events.rollout_moved("ready", rollout, *changes(rollout)))
@@ -398,7 +407,8 @@ async def go_live(
     """The owner of the tool, or a manager. The gate is judged again: 409 lists each team with have, need and who is missing."""
     rollout, tool = await load_rollout(session, rollout_id)
     require_decider(tool, caller)
-    rollout.require_move(Move.go_live)
+    with _offering(tool, caller):
+        rollout.require_move(Move.go_live)
     judged = await require_gate(reader_of(session), rollout, now.date())
     rollout.go_live(now)
     record(session, events.rollout_launched(rollout, tool, judged, *changes(rollout)))

@@ -88,7 +88,7 @@ class Assessment(Published, table=True):
     def require_published(self) -> None:
         """Refuse attempts at what is not published."""
         if self.state is not VersionState.published:
-            raise Conflict("The assessment is {state}.", state=self.state.value)
+            raise Conflict("The assessment is {state}.", state=self.state)
 
     def publish(self, questions: int, now: datetime) -> None:
         """Let people try it; the bank must have as many questions as are drawn."""

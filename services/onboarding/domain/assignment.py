@@ -76,9 +76,18 @@ STEERING = (Role.trainer, Role.manager, Role.admin)
 _OPEN = "state IN ('scheduled', 'assigned', 'in_progress', 'suspended')"
 
 
+# Moves that trainers and managers ask for; the others follow from time, and from what is completed or voided.
+_STEERED = frozenset({Move.suspend, Move.resume, Move.withdraw})
+
+
 def moves_from(state: State) -> list[Move]:
-    """The moves that exist in `state`."""
-    return [move for move, (origins, _) in MOVES.items() if state in origins]
+    """The moves that trainers and managers can ask for in `state`."""
+    return [move for move, (origins, _) in MOVES.items() if state in origins and move in _STEERED]
+
+
+def moves_of(caller: Caller, state: State) -> list[Move]:
+    """The moves that `caller` can ask for in `state`."""
+    return moves_from(state) if caller.has(Role.trainer, Role.manager) else []
 
 
 class DueKind(StrEnum):
@@ -200,15 +209,15 @@ class Assignment(Row, table=True):
         course_set, item = found
         if self.state is State.scheduled:
             raise IllegalMove(
-                "It starts on {day}.", day=self.starts_on, allowed=moves_from(self.state)
+                "It starts on {day}.", day=self.starts_on, allowed=moves_of(caller, self.state)
             )
         if self.state is State.completed:
-            raise IllegalMove("It is completed already.", allowed=moves_from(self.state))
+            raise IllegalMove("It is completed already.", allowed=moves_of(caller, self.state))
         if self.state not in UNDER_WAY:
             raise IllegalMove(
                 "In an assignment that is {state} nothing is completed.",
                 state=self.state,
-                allowed=moves_from(self.state),
+                allowed=moves_of(caller, self.state),
             )
         if key in done:
             raise Conflict("The item {key} is completed already.", key=key)

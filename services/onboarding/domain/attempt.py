@@ -25,7 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field
 
-from services.chassis.caller import Caller
+from services.chassis.caller import Caller, Role
 from services.chassis.errors import Conflict, FieldError, Forbidden, IllegalMove, Invalid
 from services.chassis.tables import refers_to, text_enum
 from services.onboarding.domain.assessment import Assessment, require_granter
@@ -156,13 +156,13 @@ class Attempt(Row, table=True):
     def save(self, caller: Caller, answers: Mapping[str, Any], now: datetime) -> None:
         """Keep answers while it is open; null takes one back. Only the learner."""
         self._require_learner(caller)
-        self._require_open(now)
+        self._require_open(caller, now)
         self._take(answers)
 
     def submit(self, caller: Caller, answers: Mapping[str, Any], now: datetime) -> None:
         """Hand it in, once, with the last answers; what needs no reader is scored at once. Only the learner."""
         self._require_learner(caller)
-        self._require_open(now)
+        self._require_open(caller, now)
         self._take(answers)
         self.submitted_at = now
         scores = {drawn["key"]: self._score(drawn) for drawn in self.questions}
@@ -176,7 +176,7 @@ class Attempt(Row, table=True):
     def grade(self, caller: Caller, scores: Mapping[str, Decimal]) -> None:
         """Give what had to be read its scores, all of them at once. A trainer, never for themselves."""
         require_granter(caller, self.person_id)
-        self._require(AttemptMove.grade)
+        self._require(AttemptMove.grade, caller)
         open_keys = {key for key, score in self.scores.items() if score is None}
         errors = [
             FieldError(f"/scores/{key}", "This is required.")
@@ -201,6 +201,7 @@ class Attempt(Row, table=True):
         require_granter(caller, self.person_id)
         if self.state_at(now) is not self.state:
             self.expire(now)
+        self._require(AttemptMove.void, caller)
         self._move(AttemptMove.void, AttemptState.voided)
         self.void_reason, self.voided_by = reason, caller.person_id
 
@@ -208,14 +209,14 @@ class Attempt(Row, table=True):
         if caller.person_id != self.person_id:
             raise Forbidden("This is for the learner.")
 
-    def _require_open(self, now: datetime) -> None:
+    def _require_open(self, caller: Caller, now: datetime) -> None:
         if self.state_at(now) is AttemptState.expired:
             raise IllegalMove(
                 "The time of the attempt is over since {moment}.",
                 moment=self.ends_at,
-                allowed=moves_from(AttemptState.expired),
+                allowed=self._moves_of(caller, AttemptState.expired),
             )
-        self._require(AttemptMove.submit)
+        self._require(AttemptMove.submit, caller)
 
     def _take(self, answers: Mapping[str, Any]) -> None:
         drawn = {one["key"]: one for one in self.questions}
@@ -238,18 +239,27 @@ class Attempt(Row, table=True):
         passed = self.score >= self.pass_mark
         self._move(move, AttemptState.passed if passed else AttemptState.failed)
 
-    def _require(self, move: AttemptMove) -> None:
+    def _moves_of(self, caller: Caller, state: AttemptState) -> list[AttemptMove]:
+        """What `caller` can ask for in `state`: the learner hands in, a trainer grades and voids, never for themselves."""
+        if caller.person_id == self.person_id:
+            own = {AttemptMove.submit}
+        else:
+            own = {AttemptMove.grade, AttemptMove.void} if caller.has(Role.trainer) else set()
+        return [move for move in moves_from(state) if move in own]
+
+    def _require(self, move: AttemptMove, caller: Caller) -> None:
         if self.state not in MOVES[move][0]:
             raise IllegalMove(
-                "For an attempt that is {state} there is no {move}.",
-                state=self.state.value,
-                move=move.value,
-                allowed=moves_from(self.state),
+                "“{move}” is not possible for an attempt in the state “{state}”.",
+                state=self.state,
+                move=move,
+                allowed=self._moves_of(caller, self.state),
             )
 
     def _move(self, move: AttemptMove, to: AttemptState) -> None:
-        self._require(move)
-        assert to in MOVES[move][1]
+        origins, targets = MOVES[move]
+        assert self.state in origins
+        assert to in targets
         self.state = to
 
 

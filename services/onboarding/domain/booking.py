@@ -55,8 +55,9 @@ MOVES: Mapping[BookingMove, tuple[frozenset[BookingState], BookingState]] = {
     BookingMove.miss: (frozenset({_B.booked, _B.attended}), _B.no_show),
     BookingMove.cancel: (frozenset({_B.booked, _B.waitlisted, _B.offered}), _B.cancelled),
 }
-# Moves that nobody asks for: they follow from a seat that became free, and from the clock.
-_BY_ITSELF = frozenset({BookingMove.offer, BookingMove.lapse})
+# Moves of a booking that somebody asks for. The others follow from a seat that became free, from the clock, and from
+# attendance, which is taken of a session.
+_ASKED_FOR = frozenset({BookingMove.accept, BookingMove.cancel})
 HELD = (_B.attended, _B.no_show)
 # Somebody has one of these at a time in a session.
 CURRENT = (_B.booked, _B.waitlisted, _B.offered, *HELD)
@@ -137,6 +138,12 @@ class Booking(Row, table=True):
     def accept(self, topic_session: TopicSession, now: datetime) -> None:
         """Take the seat that was offered."""
         topic_session.require_bookable(now)
+        if self.state is _B.lapsed:
+            raise IllegalMove("The offer ran out at {moment}: book again.", moment=self.expires_at)
+        if self.state is _B.waitlisted:
+            raise IllegalMove(
+                "No seat is offered yet: the person waits in line.", allowed=moves_from(self.state)
+            )
         self._move(BookingMove.accept)
 
     def cancel(self, topic_session: TopicSession, reason: str | None, now: datetime) -> None:
@@ -173,6 +180,4 @@ class Booking(Row, table=True):
 
 def moves_from(state: BookingState) -> list[BookingMove]:
     """The moves that somebody can ask for in `state`."""
-    return [
-        move for move, (origins, _) in MOVES.items() if state in origins and move not in _BY_ITSELF
-    ]
+    return [move for move, (origins, _) in MOVES.items() if state in origins and move in _ASKED_FOR]

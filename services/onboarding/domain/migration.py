@@ -65,7 +65,7 @@ class Step:
             raise Conflict(
                 "Version {number} is {state}: learners go on to one that is published.",
                 number=target.number,
-                state=target.state.value,
+                state=target.state,
             )
         if origin.state is VersionState.draft:
             raise Conflict("Version {number} is a draft: nobody learns it.", number=origin.number)

@@ -103,37 +103,44 @@ class Override(Row, table=True):
     def approve(self, caller: Caller, now: datetime) -> None:
         """Answer for it as the second person: a manager who did not ask for it."""
         self._require_second_person(caller)
-        self.require_move(Move.approve)
+        self.require_move(Move.approve, caller)
         if self.is_expired(now.date()):
             raise Conflict(
                 "The override expired on {day}: ask for a new one.",
                 day=self.expires_on,
                 allowed=[],
             )
-        self._move(Move.approve)
+        self._move(Move.approve, caller)
         self.decided_by, self.decided_at = caller.person_id, now
 
     def reject(self, caller: Caller, reason: str, now: datetime) -> None:
         """Refuse it, as a manager who did not ask for it."""
         self._require_second_person(caller)
-        self._move(Move.reject)
+        self._move(Move.reject, caller)
         self.decided_by, self.decided_at, self.decision_reason = caller.person_id, now, reason
 
     def revoke(self, caller: Caller, reason: str, now: datetime) -> None:
         """Take it back: whoever asked for it, or any manager."""
-        if caller.person_id != self.requested_by and not caller.has(Role.manager):
+        if not self.lets(caller, Move.revoke):
             raise Forbidden("This is for whoever asked for it, or a manager.")
-        self._move(Move.revoke)
+        self._move(Move.revoke, caller)
         self.revoked_by, self.revoked_at, self.revocation_reason = caller.person_id, now, reason
 
-    def require_move(self, move: Move) -> None:
+    def lets(self, caller: Caller, move: Move) -> bool:
+        """Whether the move is for `caller` to make, wherever the override stands."""
+        asked_for_it = caller.person_id == self.requested_by
+        if move is Move.revoke:
+            return asked_for_it or caller.has(Role.manager)
+        return caller.has(Role.manager) and not asked_for_it
+
+    def require_move(self, move: Move, caller: Caller) -> None:
         """Refuse with `IllegalMove` unless `move` exists from here."""
         if self.state not in MOVES[move][0]:
             raise IllegalMove(
                 "“{move}” is not possible for an override in the state “{state}”.",
                 state=self.state,
                 move=move,
-                allowed=moves_from(self.state),
+                allowed=[one for one in moves_from(self.state) if self.lets(caller, one)],
             )
 
     def _require_second_person(self, caller: Caller) -> None:
@@ -141,8 +148,8 @@ class Override(Row, table=True):
         if caller.person_id == self.requested_by:
             raise Forbidden("Nobody decides on their own request: ask another manager.")
 
-    def _move(self, move: Move) -> None:
-        self.require_move(move)
+    def _move(self, move: Move, caller: Caller) -> None:
+        self.require_move(move, caller)
         self.state = MOVES[move][1]
 
 

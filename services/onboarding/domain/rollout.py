@@ -66,6 +66,8 @@ MOVES: Mapping[Move, tuple[frozenset[State], frozenset[State]]] = {
     Move.resume: (frozenset({State.paused}), frozenset({State.planned, State.training})),
     Move.cancel: (_BEFORE_LIVE | {State.draft, State.paused}, frozenset({State.cancelled})),
 }
+# The others are the planners'.
+_DECIDED = frozenset({Move.go_live, Move.adopt})
 # While the day to go live may still be moved, and an override has something to override.
 AHEAD = _BEFORE_LIVE | {State.paused}
 
@@ -227,6 +229,15 @@ def require_ahead(go_live_on: date, today: date) -> None:
             "The day to go live has passed.",
             errors=[FieldError("/go_live_on", "It must not lie in the past.")],
         )
+
+
+def lets(tool: Tool, caller: Caller, move: str) -> bool:
+    """Whether the move is for `caller` to make, wherever the rollout stands."""
+    try:
+        (require_decider if move in _DECIDED else require_planner)(tool, caller)
+    except Forbidden:
+        return False
+    return True
 
 
 def require_planner(tool: Tool, caller: Caller) -> None:

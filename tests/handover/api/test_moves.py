@@ -140,7 +140,7 @@ async def test_a_refused_move_is_told_in_words_and_with_what_the_caller_can_do_i
     ):
         refused = await person.post(f"{path}/{noun}")
         assert refused.status_code == 409
-        assert refused.json()["detail"] == f"{detail} in the state “in_review”."
+        assert refused.json()["detail"] == f"{detail} in the state “in review”."
         assert refused.json()["allowed"] == allowed
         assert "errors" not in refused.json()
 

@@ -116,6 +116,7 @@ async def test_twenty_at_once_for_one_seat_and_then_the_line_moves(firm: Firm, c
         assert [b["id"] for b in made(page, 200)["items"]] == [found["id"]]
     too_late = await whose[first["person_id"]].post(booking_path(first, "acceptance"))
     assert (too_late.status_code, too_late.json()["allowed"]) == (409, [])
+    assert too_late.json()["detail"].startswith("The offer ran out at ")
 
     assert await run_chores(firm, clock) == 2
     assert await run_chores(firm, clock) == 0
@@ -133,6 +134,7 @@ async def test_the_next_in_line_accepts_although_nothing_has_run(firm: Firm, clo
     await do(firm.learner, first, "cancellation")
     early = await firm.lead.post(booking_path(third, "acceptance"))
     assert (early.status_code, early.json()["allowed"]) == (409, ["cancel"])
+    assert early.json()["detail"] == "No seat is offered yet: the person waits in line."
     clock.move(hours=2)
     assert (await do(firm.lead, third, "acceptance"))["state"] == "booked"
     assert (await shown(firm.trainer, second))["state"] == "lapsed"

@@ -173,6 +173,8 @@ async def test_what_is_a_draft_or_over_takes_no_override(firm: Firm):
         "expires_on": TODAY.isoformat(),
     }
     refused = await firm.manager.post(path_of(draft), given)
+    assert (refused.status_code, refused.json()["allowed"]) == (409, [])
+    refused = await firm.trainer.post(path_of(draft), given)
     assert (refused.status_code, refused.json()["allowed"]) == (409, ["cancel", "plan"])
 
 

@@ -224,7 +224,15 @@ async def test_a_paused_rollout_is_judged_anew_and_a_cancelled_one_is_over(firm:
     assert (paused["state"], paused["paused_in"]) == ("paused", "training")
     closed = await firm.manager.post(f"{path}/go-live")
     assert closed.status_code == 409
-    assert closed.json()["allowed"] == ["cancel", "resume"]
+    # The manager decides, and does not plan: pausing and going on is for others.
+    assert closed.json()["allowed"] == []
+    again = await firm.trainer.request(
+        "POST", f"{path}/planning", headers={"Accept-Language": "nb"}
+    )
+    assert (again.status_code, again.json()["allowed"]) == (409, ["cancel", "resume"])
+    assert again.json()["detail"] == (
+        "Handlingen «planlegg» er ikke mulig for en utrulling i tilstanden «på pause»."
+    )
     resumed = made(await firm.trainer.post(f"{path}/resumption"), 200)
     assert (resumed["state"], resumed["reason"]) == ("training", None)
     why = {"reason": "The supplier is gone."}

@@ -73,8 +73,8 @@ def test_every_move_is_made_from_the_states_of_the_table_and_refused_from_all_ot
         assert assignment.state is state
 
 
-def test_what_is_withdrawn_stays_so_and_what_is_completed_is_only_reopened():
-    assert moves_from(State.completed) == [Move.reopen]
+def test_what_has_ended_is_moved_by_nobody_who_asks_for_it():
+    assert moves_from(State.completed) == []
     assert moves_from(State.withdrawn) == []
 
 
