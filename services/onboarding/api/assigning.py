@@ -53,6 +53,10 @@ class _Assigned(Body):
     curriculum_id: UUID
     due: DuePolicy | None = None
     starts_on: Day | None = Field(None, description="A day to come: scheduled until then.")
+    renew: bool = Field(
+        False,
+        description="Assign it also to whoever holds a certificate of it that is not in its renewal window yet: a further cycle.",
+    )
 
 
 class NewAssignment(_Assigned):
@@ -80,7 +84,10 @@ class BulkAssignment(_Assigned):
 
 
 class AssigningRow(BaseModel):
-    """What became of a row. `line` is the line of the CSV file."""
+    """What became of a row. `line` is the line of the CSV file.
+
+    Unchanged without an assignment: somebody who holds a certificate of it, and so need not learn it yet.
+    """
 
     line: int | None
     email: str | None
@@ -150,7 +157,10 @@ async def create_assignment(
     request: Request,
     session: SessionDep,
 ) -> Response:
-    """Trainers and managers, to one person. Who has it open keeps it (200): the earliest due date wins."""
+    """Trainers and managers, to one person. Who has it open keeps it (200): the earliest due date wins.
+
+    Who holds a certificate of it is not assigned it again (409), unless `renew` is said or the renewal window has come.
+    """
     caller.require(Role.trainer, Role.manager)
     reader = reader_of(session)
     version_id, _ = await _current_version(reader, body.curriculum_id)
@@ -170,12 +180,18 @@ async def create_assignment(
         caller=caller,
         request_id=REQUEST_ID.get(),
         now=now,
+        renew=body.renew,
     )
     row = orjson.loads(outcome.rows)[0]
     if outcome.failed:
         raise Invalid(
             "The due date cannot be worked out.",
             errors=[FieldError("/due", "{reason}", {"reason": row["detail"]})],
+        )
+    if row["assignment_id"] is None:
+        raise Conflict(
+            "This person need not learn it yet.",
+            errors=[FieldError("/person_id", "{reason}", {"reason": row["detail"]})],
         )
     return found(
         await detail_of(reader, UUID(row["assignment_id"]), now.date()),
@@ -196,7 +212,10 @@ async def assign_in_bulk(
     session: SessionDep,
     dry_run: Annotated[bool, Query(description="Tell what it would come to.")] = False,
 ) -> Response:
-    """Trainers and managers: people, a team, an audience, or a CSV of addresses; all of it at once, with a result for every row."""
+    """Trainers and managers: people, a team, an audience, or a CSV of addresses; all of it at once, with a result for every row.
+
+    Who holds a certificate of it is left as they are (`unchanged`), unless `renew` is said or the renewal window has come.
+    """
     caller.require(Role.trainer, Role.manager)
     reader = reader_of(session)
     language = language_of(request)
@@ -212,6 +231,7 @@ async def assign_in_bulk(
         caller=caller,
         request_id=REQUEST_ID.get(),
         now=now,
+        renew=body.renew,
         dry_run=dry_run,
         only_failed=body.audience_id is not None,
     )

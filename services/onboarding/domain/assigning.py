@@ -1,9 +1,11 @@
 """Assigning a curriculum to any number of people in one statement, with a result for each row that was asked for.
 
 Ten thousand people cost little more than the bare INSERT: the rows, their events and the answer are made by PostgreSQL in
-one go. Somebody who has the curriculum open keeps it: the assigner becomes a further source, and the earliest due date and
-the earliest start win. Written as ON CONFLICT DO UPDATE, so that two who assign at once do not pass one another by; many to
-whom it is new, while nobody else assigns it, are inserted without, which PostgreSQL does in a tenth less.
+one go. Somebody who holds a certificate of the curriculum is left out, as by a rule, unless it is to be renewed: that takes
+one look at the index of certificates before. Somebody who has the curriculum open keeps it: the assigner becomes a further
+source, and the earliest due date and the earliest start win. Written as ON CONFLICT DO UPDATE, so that two who assign at once
+do not pass one another by; many to whom it is new, while nobody else assigns it, are inserted without, which PostgreSQL does
+in a tenth less.
 """
 
 from collections.abc import Mapping, Sequence
@@ -114,12 +116,18 @@ class Wanted:
         self.details.append(detail)
 
 
-# Reasons that only the database finds, by what a statement calls them.
+# Reasons that only the database finds, by what a statement calls them; {day} is filled in after they were translated.
 REASONS: Mapping[str, FieldError] = {
     "open_already": FieldError("", "Has it already."),
     "joined": FieldError("", "Has it already: you are a further source."),
     "moved": FieldError("", "Has it already: its dates are earlier now."),
     "not_active": FieldError("", "This person is not active."),
+    "certified": FieldError(
+        "", "Holds a certificate until {day}. With “renew” it is assigned all the same."
+    ),
+    "certified_for_good": FieldError(
+        "", "Holds a certificate that does not expire. With “renew” it is assigned all the same."
+    ),
     "no_hire_date": FieldError("", "No hire date is known, so no due date can be worked out."),
     "no_working_days": FieldError("", "The organization has no working days to count back by."),
     "too_little_time": FieldError("", "Too little time: it would have been due already."),
@@ -361,6 +369,51 @@ async def _are_new_to(reader: Reader, curriculum_id: UUID, people: Sequence[UUID
     return not await reader.connection.fetchval(_SOMEBODY_HAS_IT, *given)
 
 
+# Once its window has come, or that of a competence which was earned with it, the next cycle is there to be learnt. Who has one
+# open is no matter of certificates.
+_CERTIFIED = """
+SELECT c.person_id, c.expires_on
+FROM certificate AS c
+WHERE c.organization_id = $1 AND c.curriculum_id = $2 AND c.person_id = ANY($3)
+    AND c.renewed_by IS NULL AND c.revoked_at IS NULL
+    AND (c.window_from IS NULL OR c.window_from > $4)
+    AND NOT EXISTS (
+        SELECT FROM certificate AS k
+        JOIN assignment AS a ON a.organization_id = $1 AND a.id = k.assignment_id
+        WHERE k.organization_id = $1 AND k.person_id = c.person_id AND a.curriculum_id = $2
+            AND k.renewed_by IS NULL AND k.revoked_at IS NULL AND k.window_from <= $4
+    )
+    AND NOT EXISTS (
+        SELECT FROM assignment AS a
+        WHERE a.organization_id = $1 AND a.person_id = c.person_id AND a.curriculum_id = $2
+            AND a.state IN ('scheduled', 'assigned', 'in_progress', 'suspended')
+    )
+"""
+
+
+async def _leave_out_certified(
+    reader: Reader,
+    curriculum_id: UUID,
+    wanted: Wanted,
+    reasons: Mapping[str, str],
+    today: date,
+) -> None:
+    given = reader.organization_id, curriculum_id, wanted.people, today
+    rows = await reader.connection.fetch(_CERTIFIED, *given)
+    if not rows:
+        return
+    until: dict[UUID | None, date | None] = {row["person_id"]: row["expires_on"] for row in rows}
+    for place, person_id in enumerate(wanted.people):
+        if wanted.results[place] is None and person_id in until:
+            day = until[person_id]
+            wanted.results[place] = "unchanged"
+            wanted.details[place] = (
+                reasons["certified_for_good"]
+                if day is None
+                else reasons["certified"].format(day=day)
+            )
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """How many were assigned, and the JSON of the rows."""
@@ -380,11 +433,13 @@ async def assign(
     caller: Caller,
     request_id: str | None,
     now: datetime,
+    renew: bool = False,
     dry_run: bool = False,
     only_failed: bool = False,
 ) -> Outcome:
     """Assign in one statement; with `dry_run` tell what it would come to. `reasons` holds the texts of `REASONS`.
 
+    Whoever holds a certificate of the curriculum, and not in its renewal window, is `unchanged` unless `renew` is said.
     With `only_failed`, the outcome's rows are those that failed, and 1,000 at most.
     """
     today = now.date()
@@ -398,6 +453,8 @@ async def assign(
         how = "add"
     else:
         how = "merge"
+    if not renew:
+        await _leave_out_certified(reader, assigning.curriculum_id, wanted, reasons, today)
     statement = _STATEMENTS[only_failed][how]
     on = None if due is None else due.common_date(starts)
     values: dict[str, Any] = {

@@ -16,8 +16,12 @@ from tests.conftest import Firm, Person
 from tests.onboarding.makers import (
     as_the_service,
     assignment,
+    completion_path,
+    course_set,
     curriculum,
     made,
+    policy,
+    published_course,
     published_curriculum,
     told,
 )
@@ -172,6 +176,89 @@ async def test_it_is_told_what_became_of_an_assignment_that_was_there(firm: Firm
             answer = await person.post("/v1/assignments/bulk", body, dry_run=dry_run)
             (row,) = made(answer, 200)["rows"]
             assert (row["result"], row["detail"]) == ("unchanged", detail)
+
+
+async def certified_people(firm: Firm) -> tuple[dict, dict]:
+    """A curriculum that the learner holds a certificate of for good, the seller for a hundred days, and the lead for ten.
+
+    The window of renewal is the last thirty days. The manager has it open.
+    """
+    taught = await published_curriculum(firm)
+    for person, days in ((firm.learner, None), (firm.seller, 100), (firm.lead, 10)):
+        given = await assignment(firm, taught, person)
+        [item] = given["sets"][0]["items"]
+        made(await person.post(completion_path(given, item["key"])), 200)
+        if days is not None:
+            await as_the_service(
+                firm,
+                f"UPDATE certificate SET expires_on = current_date + {days}, "
+                f"window_from = greatest(issued_on, current_date + {days - 30}) "
+                f"WHERE person_id = '{person.id}'",
+            )
+    return taught, await assignment(firm, taught, firm.manager)
+
+
+async def test_who_holds_a_certificate_is_assigned_it_again_only_on_purpose(firm: Firm):
+    taught, _ = await certified_people(firm)
+    everybody = (firm.learner, firm.seller, firm.lead, firm.manager, firm.admin)
+    given = {"curriculum_id": taught["id"], "person_ids": [str(one.id) for one in everybody]}
+    seen = "With “renew” it is assigned all the same."
+    for dry_run in (True, False):
+        answer = made(await firm.trainer.post("/v1/assignments/bulk", given, dry_run=dry_run), 200)
+        assert (answer["created"], answer["unchanged"], answer["failed"]) == (2, 3, 0)
+        for_good, until, in_window, has_it, new = answer["rows"]
+        assert (for_good["result"], for_good["assignment_id"], for_good["name"]) == (
+            *("unchanged", None),
+            firm.learner.name,
+        )
+        assert for_good["detail"] == f"Holds a certificate that does not expire. {seen}"
+        assert until["detail"] == f"Holds a certificate until {in_days(100)}. {seen}"
+        assert (in_window["result"], new["result"]) == ("created", "created")
+        assert has_it["detail"] == "Has it already."
+    danish = await firm.trainer.request(
+        "POST", "/v1/assignments/bulk", json=given, headers={"Accept-Language": "da"}
+    )
+    assert in_days(100) in made(danish, 200)["rows"][1]["detail"]
+
+    one = {"curriculum_id": taught["id"], "person_id": str(firm.seller.id)}
+    refused = await firm.trainer.post("/v1/assignments", one)
+    assert refused.status_code == 409
+    assert refused.json()["errors"][0]["pointer"] == "/person_id"
+    assert in_days(100) in refused.json()["errors"][0]["detail"]
+    again = made(await firm.trainer.post("/v1/assignments", {**one, "renew": True}))
+    assert (again["cycle"], again["state"]) == (2, "assigned")
+    renewed = made(await firm.trainer.post("/v1/assignments/bulk", {**given, "renew": True}), 200)
+    assert [row["result"] for row in renewed["rows"]] == ["created", *["unchanged"] * 4]
+
+
+async def test_a_competence_that_is_to_be_renewed_is_learnt_again_with_its_curriculum(firm: Firm):
+    await policy(firm, competence="selling", valid_days=100)
+    item = await published_course(firm, competence="selling")
+    taught = await published_curriculum(firm, course_set(item))
+    first = await assignment(firm, taught)
+    made(await firm.learner.post(completion_path(first, item)), 200)
+    given = {"curriculum_id": taught["id"], "person_id": str(firm.learner.id)}
+    assert (await firm.trainer.post("/v1/assignments", given)).status_code == 409
+    await as_the_service(firm, "UPDATE certificate SET window_from = issued_on WHERE level > 0")
+    assert made(await firm.trainer.post("/v1/assignments", given))["cycle"] == 2
+
+
+async def test_of_many_those_who_are_certified_are_left_out(firm: Firm):
+    _, people = await a_team(firm, 100)
+    taught, _ = await certified_people(firm)
+    ids = [str(one.id) for one in people]
+    given = {"curriculum_id": taught["id"], "person_ids": [*ids, str(firm.learner.id)]}
+    answer = made(await firm.trainer.post("/v1/assignments/bulk", given), 200)
+    assert (answer["created"], answer["unchanged"]) == (100, 1)
+    assert answer["rows"][-1]["assignment_id"] is None
+    # A revoked certificate hinders nobody.
+    await as_the_service(
+        firm,
+        "UPDATE certificate SET revoked_at = now(), revoked_by = person_id, "
+        f"revocation_reason = 'Wrong' WHERE person_id = '{firm.learner.id}'",
+    )
+    one = {"curriculum_id": taught["id"], "person_id": str(firm.learner.id)}
+    assert made(await firm.trainer.post("/v1/assignments", one))["cycle"] == 2
 
 
 async def test_details_come_in_the_readers_language(firm: Firm):

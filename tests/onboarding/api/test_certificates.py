@@ -144,7 +144,7 @@ async def test_assigning_again_what_was_completed_is_the_next_cycle(firm: Firm):
     curriculum = await published_curriculum(firm, course_set(taught))
     first = await assignment(firm, curriculum)
     made(await firm.learner.post(completion_path(first, taught)), 200)
-    second = await assignment(firm, curriculum)
+    second = await assignment(firm, curriculum, renew=True)
     assert (first["cycle"], second["cycle"], second["items_done"]) == (1, 2, 0)
 
 
@@ -229,7 +229,7 @@ async def test_what_a_revoked_certificate_had_renewed_stands_again(firm: Firm):
     competence = "selling"
     await policy(firm, competence=competence, valid_months=12)
     first = await certified(firm, competence)
-    again = await assignment(firm, {"id": await _curriculum_of(firm, first)})
+    again = await assignment(firm, {"id": await _curriculum_of(firm, first)}, renew=True)
     item = again["sets"][0]["items"][0]["key"]
     made(await firm.learner.post(completion_path(again, item)), 200)
     second = made(await firm.learner.get("/v1/certificates", competence=competence), 200)["items"][

@@ -202,7 +202,7 @@ async def test_a_cycle_before_does_not_complete_the_one_that_is_open(firm: Firm)
     whole = await published_curriculum(firm, course_set(taught))
     first = await assignment(firm, whole)
     made(await firm.learner.post(completion_path(first, taught)), 200)
-    second = await assignment(firm, whole)
+    second = await assignment(firm, whole, renew=True)
     row = (firm.learner.email, taught["key"], ago(5), None, None, None, None)
     assert counts(await took(firm, row, header=COURSE)) == {"created": 1}
     assert (await detail_of(firm, second))["state"] == "assigned"

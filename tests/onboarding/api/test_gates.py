@@ -110,7 +110,7 @@ async def test_each_cycle_asks_for_a_session_of_its_own(firm: Firm, clock: Moved
     first = await assignment(firm, taught)
     assert await attended(firm, talk, clock) == [first["id"]]
     clock.move(hours=1)
-    second = await assignment(firm, taught)
+    second = await assignment(firm, taught, renew=True)
     assert second["cycle"] == 2
     assert (await firm.learner.post(completion_path(second, talk))).status_code == 409
     assert await attended(firm, talk, clock) == [second["id"]]
@@ -249,7 +249,7 @@ async def test_an_assignment_that_the_next_cycle_follows_stays_closed(firm: Firm
     taught = await published_curriculum(firm, course_set(quizzed))
     first = await assignment(firm, taught)
     done = await passed(firm, await quiz_of(firm, quizzed))
-    second = await assignment(firm, taught)
+    second = await assignment(firm, taught, renew=True)
     await voided(firm, done)
     assert await state_of(firm.learner, first) == "completed"
     assert await state_of(firm.learner, second) == "assigned"

@@ -132,7 +132,7 @@ async def test_a_renewal_that_is_completed_so_takes_the_place_of_the_certificate
     first = await assignment(firm, taught)
     made(await firm.learner.post(completion_path(first, one)), 200)
     await next_version(firm, taught, course_set(one, more))
-    second = await assignment(firm, taught)
+    second = await assignment(firm, taught, renew=True)
     assert (second["cycle"], second["curriculum_version"]) == (2, 2)
     made(await firm.learner.post(completion_path(second, one)), 200)
     await next_version(firm, taught, course_set(one))

@@ -262,7 +262,7 @@ async def test_a_due_date_that_moves_is_reminded_of_anew(firm: Firm):
 async def test_each_cycle_is_reminded_of_by_itself(firm: Firm):
     taught = await published_curriculum(firm)
     for cycle in (1, 2):
-        given = await assignment(firm, taught, due={"kind": "fixed", "on": DUE})
+        given = await assignment(firm, taught, due={"kind": "fixed", "on": DUE}, renew=True)
         assert given["cycle"] == cycle
         assert await reminded(firm, A_DAY_BEFORE) == 1
         await complete(firm, given)

@@ -375,7 +375,7 @@ async def test_what_was_completed_counts_although_a_later_assignment_rests(firm:
     taught = await published_curriculum(firm)
     new = await in_training(firm, taught)
     await completed(firm, taught, firm.learner)
-    again = await assignment(firm, taught)
+    again = await assignment(firm, taught, renew=True)
     why = {"reason": "Knows it."}
     made(await firm.trainer.post(f"/v1/assignments/{again['id']}/suspension", why), 200)
     seen = made(await firm.manager.get(f"/v1/rollouts/{new['id']}/readiness"), 200)
