@@ -95,7 +95,7 @@ async def test_a_learner_in_flight_stays_on_their_version(firm: Firm):
     assert kept["curriculum_version"] == 1
     assert (await firm.learner.post(completion_path(given, second))).status_code == 404
     assert made(await firm.learner.post(completion_path(given, first)), 200)["state"] == "completed"
-    fresh = await assignment(firm, taught)
+    fresh = await assignment(firm, taught, renew=True)
     assert (fresh["curriculum_version"], fresh["id"] != given["id"]) == (2, True)
 
 

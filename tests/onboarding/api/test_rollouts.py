@@ -537,7 +537,7 @@ async def test_a_rollout_is_for_an_audience_or_for_teams(firm: Firm):
 
 async def waive(firm: Firm, curriculum: dict, person: Person, **fields) -> dict:
     """Everything of the curriculum, waived for a person by the trainer."""
-    given = await assignment(firm, curriculum, person)
+    given = await assignment(firm, curriculum, person, renew=True)
     why = {"reason": "tested_out", **fields}
     return made(await firm.trainer.post(f"/v1/assignments/{given['id']}/waivers", why))
 
