@@ -51,7 +51,7 @@ check: .venv/.dev ## Lint, types, import rules, migrations, security, container 
 	@$(BIN)/hadolint Dockerfile
 	@$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec compose.yaml
 
-bench: .venv/.dev ## Measure the speeds and print the table; SCALE=1: 100,000 handovers against 1,000
+bench: .venv/.dev ## Measure the speeds and print the table; SCALE=1: 100,000 handovers, and people to train, against 1,000
 	$(call say,Measuring. This takes some minutes and wants a quiet machine.)
 	@$(BIN)/python -m benchmarks $(if $(SCALE),--scale)
 

@@ -11,7 +11,7 @@ parser.add_argument("--quick", action="store_true", help="two rounds of one seco
 parser.add_argument(
     "--scale",
     action="store_true",
-    help="instead: 100,000 handovers against 1,000 (filling takes some minutes and 5 GB)",
+    help="instead: 100,000 handovers, and people of a rollout, against 1,000 (filling takes some minutes and 5 GB)",
 )
 parser.add_argument("--rounds", type=int, help="how often every line is measured (default: 5)")
 parser.add_argument("--seconds", type=int, help="how long each time (default: 3; at most 30)")

@@ -2,13 +2,15 @@
 
 import asyncio
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
 import asyncpg
 import httpx
 import psutil
+from fastapi import FastAPI
 
 from benchmarks.filling import catch_up
 from benchmarks.load import Sample
@@ -57,50 +59,81 @@ async def assign_in_rounds(
     Through the onboarding service's app in this process: what HTTP would add is left out.
     """
     people = [str(id) for id in requests.filled.person_ids]
-    title = f"{len(people):,} assignments"
-    request = Line("assign/request", f"{title}: the whole request, without HTTP")
-    statements = Line("assign/statements", f"{title}: its statements")
-    bare = Line("assign/bare", f"{title}: bare INSERT … SELECT")
     app = AllInOne(installation.settings, installation)
     admin: asyncpg.Connection[Any] = await asyncpg.connect(plain_address(installation.admin_url()))
-    us = psutil.Process(os.getpid())
     try:
-        async with app.running(), _client(app, requests) as client:
-            course_id = await _published_course(client)
-            bench = _Bare(admin)
-            for number in range(rounds + 1):
-                tell(f"assigning, round {number} of {rounds}")
-                curriculum_id = await _published_curriculum(client, course_id, number)
-                body = {
-                    "curriculum_id": curriculum_id,
-                    "person_ids": people,
-                    "due": {"kind": "after_assignment", "days": 30},
-                }
-                meter = _Meter(us, postgres)
-                with overhearing(app.onboarding.state.runtime.database) as overheard:
-                    answer = await client.post("/v1/assignments/bulk", json=body)
-                    whole = meter.round()
-                    # asyncpg tells of a query one turn of the loop after its end.
-                    await asyncio.sleep(0.01)
-                answer.raise_for_status()
-                created = answer.json()["created"]
-                if created != len(people):
-                    raise RuntimeError(f"{created} of {len(people)} people were assigned")
-                asked = sum(query.took for query in overheard.transactions[-1])
-                picked = await bench.pick()
-                if picked["assignment"] != len(people):
-                    raise RuntimeError(f"not the rows of the request: {picked}")
-                # What the other services hear of it must not fall into the next measurement.
-                await catch_up(app)
-                meter = _Meter(us, postgres)
-                await bench.insert()
-                if number:
-                    bare.title = f"{title}: bare INSERT … SELECT ({_listed(picked)})"
-                    request.rounds.append(whole)
-                    statements.rounds.append(_round(asked, 0.0, whole.postgres_cpu))
-                    bare.rounds.append(meter.round())
+        async with (
+            app.running(),
+            client_of(app.onboarding, lambda: requests.token("onboarding")) as client,
+        ):
+            return await measure_rounds(
+                Rounds(
+                    app.onboarding, client, admin, postgres, rounds, tell, lambda: catch_up(app)
+                ),
+                "assign",
+                "",
+                {"person_ids": people},
+                len(people),
+            )
     finally:
         await admin.close()
+
+
+@dataclass(frozen=True)
+class Rounds:
+    """Where and how often it is measured; `settle` lets what follows end before the next measurement."""
+
+    app: FastAPI
+    client: httpx.AsyncClient
+    admin: "asyncpg.Connection[Any]"
+    postgres: psutil.Process
+    rounds: int
+    tell: Callable[[str], None]
+    settle: Callable[[], Awaitable[None]]
+
+
+async def measure_rounds(
+    at: Rounds, key: str, to_whom: str, who: Mapping[str, Any], count: int
+) -> list[Line]:
+    """Assign a new curriculum to `who`, so many people, then insert the same rows barely; the first round is not counted."""
+    title = f"{count:,} assignments{to_whom}"
+    request = Line(f"{key}/request", f"{title}: the whole request, without HTTP")
+    statements = Line(f"{key}/statements", f"{title}: its statements")
+    bare = Line(f"{key}/bare", f"{title}: bare INSERT … SELECT")
+    us = psutil.Process(os.getpid())
+    part = key.replace("/", "-")
+    course_id = await published_course(at.client, f"till-{part}")
+    bench = _Bare(at.admin)
+    for number in range(at.rounds + 1):
+        at.tell(f"assigning to {count:,}, round {number} of {at.rounds}")
+        curriculum_id = await published_curriculum(at.client, course_id, f"{part}-{number}")
+        body = {
+            "curriculum_id": curriculum_id,
+            "due": {"kind": "after_assignment", "days": 30},
+            **who,
+        }
+        meter = Meter(us, at.postgres)
+        with overhearing(at.app.state.runtime.database) as overheard:
+            answer = await at.client.post("/v1/assignments/bulk", json=body)
+            whole = meter.round()
+            # asyncpg tells of a query one turn of the loop after its end.
+            await asyncio.sleep(0.01)
+        answer.raise_for_status()
+        created = answer.json()["created"]
+        if created != count:
+            raise RuntimeError(f"{created} of {count} people were assigned")
+        asked = sum(query.took for query in overheard.transactions[-1])
+        picked = await bench.pick()
+        if picked["assignment"] != count:
+            raise RuntimeError(f"not the rows of the request: {picked}")
+        await at.settle()
+        meter = Meter(us, at.postgres)
+        await bench.insert()
+        if number:
+            bare.title = f"{title}: bare INSERT … SELECT ({_listed(picked)})"
+            request.rounds.append(whole)
+            statements.rounds.append(_round(asked, 0.0, whole.postgres_cpu))
+            bare.rounds.append(meter.round())
     return [request, statements, bare]
 
 
@@ -113,7 +146,7 @@ def _round(took: float, ours: float, postgres: float) -> Round:
     return Round(sample, ours, postgres)
 
 
-class _Meter:
+class Meter:
     """Time and CPU since it was made."""
 
     def __init__(self, us: psutil.Process, postgres: psutil.Process) -> None:
@@ -173,40 +206,45 @@ class _Bare:
         await run.execute("COMMIT")
 
 
-def _client(app: AllInOne, requests: Requests) -> httpx.AsyncClient:
+def client_of(app: FastAPI, token: Callable[[], str]) -> httpx.AsyncClient:
+    """A client of the onboarding service in this process; an internal token lives for a minute only."""
+
     async def with_token(request: httpx.Request) -> None:
-        request.headers["Authorization"] = f"Bearer {requests.token('onboarding')}"
+        request.headers["Authorization"] = f"Bearer {token()}"
 
     return httpx.AsyncClient(
-        transport=httpx.ASGITransport(app.onboarding),
+        transport=httpx.ASGITransport(app),
         base_url="http://onboarding",
         event_hooks={"request": [with_token]},
-        timeout=120,
+        timeout=600,
     )
 
 
-async def _post(client: httpx.AsyncClient, path: str, body: Mapping[str, Any] | None = None) -> Any:
+async def post(client: httpx.AsyncClient, path: str, body: Mapping[str, Any] | None = None) -> Any:
+    """The answer of a request that has to succeed."""
     answer = await client.post(path, json=body)
     if not answer.is_success:
         raise RuntimeError(f"POST {path}: {answer.status_code} {answer.text[:500]}")
     return answer.json()
 
 
-async def _published_course(client: httpx.AsyncClient) -> str:
-    course = await _post(client, "/v1/courses", {"key": "till", "title": "The new till"})
+async def published_course(client: httpx.AsyncClient, key: str) -> str:
+    """A course of twenty minutes; its id."""
+    course = await post(client, "/v1/courses", {"key": key, "title": "The new till"})
     unit = {"key": "sell", "kind": "exercise", "title": "Sell something", "minutes": 20}
     versions = f"/v1/courses/{course['id']}/versions"
-    version = await _post(client, versions, {"units": [unit]})
-    await _post(client, f"{versions}/{version['number']}/publication")
+    version = await post(client, versions, {"units": [unit]})
+    await post(client, f"{versions}/{version['number']}/publication")
     return str(course["id"])
 
 
-async def _published_curriculum(client: httpx.AsyncClient, course_id: str, number: int) -> str:
-    curriculum = await _post(
-        client, "/v1/curricula", {"key": f"shop-{number}", "title": f"In the shop, part {number}"}
+async def published_curriculum(client: httpx.AsyncClient, course_id: str, key: str) -> str:
+    """A curriculum of this course; its id."""
+    curriculum = await post(
+        client, "/v1/curricula", {"key": f"shop-{key}", "title": f"In the shop, part {key}"}
     )
     a_set = {"key": "all", "title": "All", "rule": "all", "courses": [{"course_id": course_id}]}
     versions = f"/v1/curricula/{curriculum['id']}/versions"
-    version = await _post(client, versions, {"sets": [a_set]})
-    await _post(client, f"{versions}/{version['number']}/publication")
+    version = await post(client, versions, {"sets": [a_set]})
+    await post(client, f"{versions}/{version['number']}/publication")
     return str(curriculum["id"])

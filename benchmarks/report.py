@@ -70,7 +70,17 @@ _FIGURES = {
 }
 
 
-PLACES = ("direct", "gateway", "together", "pgbench", "limit", "forward", "assign", "scale")
+PLACES = (
+    "direct",
+    "gateway",
+    "together",
+    "pgbench",
+    "limit",
+    "forward",
+    "assign",
+    "learning",
+    "scale",
+)
 
 
 def place(key: str) -> int:

@@ -18,6 +18,7 @@ from rich.console import Console
 from benchmarks import load
 from benchmarks.assigning import ASSIGNING_RATIOS, assign_in_rounds
 from benchmarks.filling import Filled, fill
+from benchmarks.learning import LARGE, LARGE_RATIOS, SMALL, measure_learning, readiness_ratio
 from benchmarks.product import copy_database, settle
 from benchmarks.report import Line, Report, outcome, place
 from benchmarks.scale import SCALE_RATIOS, measure_scale
@@ -95,8 +96,12 @@ def _measured(
     lines += uvloop.run(
         assign_in_rounds(installation, requests, psutil.Process(pid), options.rounds, tell)
     )
+    sizes = [SMALL, max(options.people, 2 * SMALL)]
+    lines += uvloop.run(
+        measure_learning(installation, psutil.Process(pid), options.rounds, sizes, tell)
+    )
     by_key: dict[str, Line] = {line.key: line for line in lines}
-    ratios = [*REQUEST_RATIOS, *ASSIGNING_RATIOS]
+    ratios = [*REQUEST_RATIOS, *ASSIGNING_RATIOS, readiness_ratio(sizes[-1])]
     return Report(
         machine,
         lines,
@@ -115,8 +120,18 @@ def _measured_scale(
     lines, wrong, remarks = measure_scale(
         installation, psutil.Process(pid), options.rounds, options.seconds, tell
     )
+    lines += uvloop.run(
+        measure_learning(
+            installation,
+            psutil.Process(pid),
+            options.rounds,
+            [SMALL, LARGE],
+            tell,
+            assigning=True,
+        )
+    )
     by_key = {line.key: line for line in lines}
-    outcomes = [outcome(ratio, by_key) for ratio in SCALE_RATIOS]
+    outcomes = [outcome(ratio, by_key) for ratio in [*SCALE_RATIOS, *LARGE_RATIOS]]
     return Report(machine, lines, outcomes, (), [*_remarks(machine, wrong), *remarks])
 
 
