@@ -1,7 +1,7 @@
 """When each team of a rollout will be ready."""
 
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 import orjson
@@ -19,12 +19,13 @@ router = concept("rollouts")
 _METHOD = """Trainers, managers, admins, the owner of the tool, and who leads a team or people in one.
 
 What is left is the least number of minutes that still leads each missing person through the required curricula. The
-pace is what the team's people completed in the last ten working days, today included: mean μ and variance σ² of a
-person's minutes on a working day. A person with R minutes left is through within n working days with probability Φ((n·μ
-- R) / (σ·√n)); the team is ready when as many as it still needs are through, people taken as independent. `p50` and
-`p80` are the first working days of the organization on which that is at least 50 and 80 % likely. Where a course takes
-place in sessions, they are moved to the day by which there were seats for everybody in the rollout who still needs one.
-Without a pace the days are `unknown`. The same facts always give the same days."""
+pace is what the team's people completed in the last ten working days, today included, or since the first of them was
+assigned it, where that is less long ago: mean μ and variance σ² of a person's minutes on a working day. A person with
+R minutes left is through within n working days with probability Φ((n·μ - R) / (σ·√n)); the team is ready when as many
+as it still needs are through, people taken as independent. `p50` and `p80` are the first working days of the
+organization on which that is at least 50 and 80 % likely. Where a course takes place in sessions, they are moved to
+the day by which there were seats for everybody in the rollout who still needs one. Without a pace the days are
+`unknown`. The same facts always give the same days."""
 
 
 class TeamForecast(BaseModel):
@@ -39,6 +40,9 @@ class TeamForecast(BaseModel):
     have: int
     need: int
     state: Standing
+    empty: Literal["no_people", "all_left_out"] | None = Field(
+        description="Why nobody of the team counts, where nobody does."
+    )
     minutes_left: int = Field(description="Of all who are missing, together.")
     pace: float | None
     p50: date | None

@@ -90,6 +90,9 @@ class TeamReadiness(BaseModel):
     have: int
     need: int
     met: bool
+    empty: Literal["no_people", "all_left_out"] | None = Field(
+        description="Why nobody of the team counts, where nobody does: it then keeps nobody from going live."
+    )
     override_id: UUID | None
     missing: MissingPeople
     waived: WaivedPeople

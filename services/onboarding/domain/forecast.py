@@ -4,8 +4,9 @@ The method, worked out rather than drawn by chance, so the same facts give the s
 
 1. What is left is the least number of minutes that still leads each missing person through the required curricula; what is
    waived takes none.
-2. The pace is what the team's people who count completed in the last ten working days, today included: mean μ and variance
-   σ² of the minutes of a person on a working day, days without any among them.
+2. The pace is what the team's people who count completed in the last ten working days, today included, or since the first of
+   them was assigned what is required, where that is less long ago: mean μ and variance σ² of the minutes of a person on a
+   working day, days without any among them.
 3. A person with R minutes left has completed them within n working days with probability Φ((n·μ - R) / (σ·√n)): the sum of n
    such days, taken as normal. People are taken as independent.
 4. The team is ready when as many of them as it still needs are through. That probability is worked out exactly for up to 60
@@ -36,6 +37,7 @@ PACE_DAYS = 10
 # Five years of working days: what takes longer is not foreseen.
 FURTHEST = 1300
 _EXACTLY = 60
+_OF_TEAM = ("team_id", "team_name", "of", "have", "need", "empty")
 _NORMAL = NormalDist()
 
 
@@ -45,6 +47,7 @@ class Standing(StrEnum):
     ready = "ready"
     forecast = "forecast"
     unknown = "unknown"
+    empty = "empty"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +58,11 @@ class Pace:
     deviation: float
 
     @classmethod
-    def observed(cls, minutes: int, squares: int, people: int) -> "Pace | None":
-        """From sums over the person-days of the last working days; None where nothing was completed."""
-        days = people * PACE_DAYS
+    def observed(
+        cls, minutes: int, squares: int, people: int, working_days: int = PACE_DAYS
+    ) -> "Pace | None":
+        """From sums over the person-days of so many working days; None where nothing was completed."""
+        days = people * working_days
         if not minutes or not days:
             return None
         mean = minutes / days
@@ -198,9 +203,9 @@ _FORECAST = (
 ), alike AS (
     SELECT team_id, work, count(*) AS people FROM work GROUP BY team_id, work
 ), pace AS (
-    SELECT team_id, sum(minutes) AS minutes, sum(minutes * minutes) AS squares
+    SELECT team_id, sum(minutes) AS minutes, sum(minutes * minutes) AS squares, min(day) AS day
     FROM (
-        SELECT m.team_id, m.id, i.completed_at::date, sum(v.minutes) AS minutes
+        SELECT m.team_id, m.id, i.completed_at::date AS day, sum(v.minutes) AS minutes
         FROM item_completion AS i
         JOIN member AS m ON m.id = i.person_id AND m.left_out IS NULL
         JOIN course_version AS v
@@ -210,6 +215,12 @@ _FORECAST = (
         GROUP BY m.team_id, m.id, i.completed_at::date
     ) AS days
     GROUP BY team_id
+), begun AS (
+    SELECT m.team_id, min(coalesce(a.starts_on, a.created_at::date)) AS day
+    FROM assignment AS a
+    JOIN member AS m ON m.id = a.person_id AND m.left_out IS NULL
+    WHERE a.organization_id = $1 AND a.curriculum_id = ANY($4)
+    GROUP BY m.team_id
 )
 SELECT json_build_object(
     'teams_total', (SELECT count(*) FROM needed),
@@ -219,13 +230,16 @@ SELECT json_build_object(
             'team_id', nullif(s.team_id, '00000000-0000-0000-0000-000000000000'),
             'team_name', s.team_name, 'of', s.of, 'have', s.have,
             'need', s.need, 'minutes', coalesce(p.minutes, 0), 'squares', coalesce(p.squares, 0),
+            'begun', least(p.day, b.day), 'empty', s.empty,
             'shown', EXISTS (SELECT FROM shown AS h WHERE h.team_id = s.team_id),
             'work', coalesce((
                 SELECT json_agg(json_build_array(a.work, a.people)) FROM alike AS a
                 WHERE a.team_id = s.team_id
             ), '[]')
         ) ORDER BY s.have >= s.need, s.team_name, s.team_id)
-        FROM needed AS s LEFT JOIN pace AS p ON p.team_id = s.team_id
+        FROM needed AS s
+        LEFT JOIN pace AS p ON p.team_id = s.team_id
+        LEFT JOIN begun AS b ON b.team_id = s.team_id
     ), '[]'),
     'versions', coalesce((
         SELECT json_object_agg(v.id, v.sets) FROM curriculum_version AS v
@@ -279,19 +293,20 @@ async def forecast(reader: Reader, gate: Gate, asked: Asked, now: datetime) -> d
         now,
         asked.teams,
     )
-    return _Outlook(orjson.loads(text), gate, asked.on, calendar).told()
+    return _Outlook(orjson.loads(text), gate, asked.on, calendar, since or asked.on).told()
 
 
 class _Outlook:
     """What the statement found, on its way to days."""
 
     def __init__(
-        self, facts: Mapping[str, Any], gate: Gate, on: date, calendar: WorkingDays
+        self, facts: Mapping[str, Any], gate: Gate, on: date, calendar: WorkingDays, since: date
     ) -> None:
         self._facts = facts
         self._gate = gate
         self._on = on
         self._calendar = calendar
+        self._since = since
         self._sets = {id: course_sets(sets) for id, sets in facts["versions"].items()}
         self._minutes: dict[tuple[str, tuple[str, ...]], int] = {}
         # Which courses take place in sessions, at which versions, and the seats of those to come.
@@ -325,15 +340,17 @@ class _Outlook:
         for work, people in team["work"]:
             minutes = sum(self._minutes_of(id, tuple(done)) for id, done in work if id is not None)
             left[minutes] = left.get(minutes, 0) + people
-        pace = Pace.observed(team["minutes"], team["squares"], team["of"])
+        pace = self._pace(team)
         outlook = Team(max(0, team["need"] - team["have"]), left, pace)
-        if outlook.needed == 0:
+        if team["empty"]:
+            standing = Standing.empty
+        elif outlook.needed == 0:
             standing = Standing.ready
         elif pace is None or any(id is None for work, _ in team["work"] for id, _ in work):
             standing = Standing.unknown
         else:
             standing = Standing.forecast
-        known = standing is not Standing.unknown
+        known = standing in (Standing.ready, Standing.forecast)
         waiting = [seats[course] for course in lacks] if outlook.needed else []
         seat_days = [one.day() for one in waiting]
         p50, p80 = (
@@ -341,7 +358,7 @@ class _Outlook:
             for chance in (0.5, 0.8)
         )
         return {
-            **{name: team[name] for name in ("team_id", "team_name", "of", "have", "need")},
+            **{name: team[name] for name in _OF_TEAM},
             "state": standing,
             "minutes_left": sum(minutes * people for minutes, people in left.items()),
             "pace": None if pace is None else round(pace.mean, 2),
@@ -351,6 +368,14 @@ class _Outlook:
             "p80": p80,
             "chance_pct": self._chance_in_time(outlook, seat_days) if known else None,
         }
+
+    def _pace(self, team: Mapping[str, Any]) -> Pace | None:
+        """By the working days since anybody of the team could learn it, ten at most; what is learnt on the first day counts."""
+        days = PACE_DAYS
+        if team["begun"] is not None:
+            first = max(date.fromisoformat(team["begun"]), self._since)
+            days = min(days, max(1, self._calendar.between(first, self._on)))
+        return Pace.observed(team["minutes"], team["squares"], team["of"], days)
 
     def _day(self, days: int | None, seat_days: Sequence[date | None]) -> date | None:
         """The working day that lies so many ahead, or when the last seat is, if later."""
@@ -365,11 +390,8 @@ class _Outlook:
         last = self._gate.go_live_on
         if any(day is None or day > last for day in seat_days):
             return 0
-        ahead = (last - self._on).days
-        days = sum(
-            self._calendar.holds(self._on + timedelta(days=n))
-            for n in range(1, min(ahead, 2 * FURTHEST) + 1)
-        )
+        tomorrow = self._on + timedelta(days=1)
+        days = self._calendar.between(tomorrow, min(last, self._on + timedelta(days=2 * FURTHEST)))
         return math.floor(100 * outlook.chance_within(days))
 
     def _minutes_of(self, version_id: str, done: tuple[str, ...]) -> int:

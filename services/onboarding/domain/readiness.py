@@ -96,9 +96,18 @@ WITH chosen AS MATERIALIZED (
         coalesce(bool_or(manager_id = $7), false) AS managed
     FROM member
     GROUP BY team_id
+    UNION ALL
+    SELECT id, 0, 0, 0, 0, 0, 0, false
+    FROM team
+    WHERE organization_id = $1 AND id = ANY($3) AND id NOT IN (SELECT team_id FROM member)
 ), needed AS (
     SELECT m.*, t.name AS team_name, trained + waived AS have, (of * $6::int + 99) / 100 AS need,
         inactive + suspended + not_in_audience AS left_out,
+        CASE
+            WHEN of > 0 THEN NULL
+            WHEN inactive + suspended + not_in_audience > 0 THEN 'all_left_out'
+            ELSE 'no_people'
+        END AS empty,
         $7::uuid IS NULL OR t.lead_id IS NOT DISTINCT FROM $7 AS led,
         $7::uuid IS NULL OR t.lead_id IS NOT DISTINCT FROM $7 OR managed AS sees
     FROM by_team AS m
@@ -165,7 +174,7 @@ SELECT json_build_object(
         SELECT json_agg(json_build_object(
             'team_id', nullif(s.team_id, '00000000-0000-0000-0000-000000000000'), 'team_name', s.team_name,
             'of', s.of, 'trained', s.trained, 'have', s.have, 'need', s.need,
-            'met', s.met, 'override_id', s.override_id,
+            'met', s.met, 'empty', s.empty, 'override_id', s.override_id,
             'missing', json_build_object(
                 'total', s.of - s.have, 'people', coalesce(p.missing, '[]')
             ),

@@ -52,6 +52,11 @@ class WorkingDays:
         """The working day that lies `count` working days after `day`; as `before`."""
         return self._counted(day, count, timedelta(days=1))
 
+    def between(self, first: date, last: date) -> int:
+        """How many working days there are from `first` to `last`, both counted."""
+        days = (first + timedelta(days=n) for n in range((last - first).days + 1))
+        return sum(map(self.holds, days))
+
     def _counted(self, day: date, count: int, step: timedelta) -> date | None:
         left = count
         idle = 0

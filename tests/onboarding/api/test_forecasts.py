@@ -3,6 +3,7 @@
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
+from services.chassis.tables import new_id
 from services.onboarding.api.forecasts import RolloutForecast
 from services.onboarding.domain.forecast import Pace, Team
 from services.onboarding.domain.working_days import WorkingDays
@@ -27,13 +28,15 @@ TODAY = datetime.now(UTC).date()
 
 
 async def a_team(firm: Firm, people: int) -> str:
-    team = made(await firm.admin.post("/v1/teams", {"name": "Sales"}))
+    team = made(await firm.admin.post("/v1/teams", {"name": f"Sales {new_id().hex[-6:]}"}))
     for number in range(people):
         await firm.hire(f"Person {number:02}", team_id=UUID(team["id"]))
     return team["id"]
 
 
-async def learn(firm: Firm, curriculum: dict, team_id: str, *courses: dict) -> None:
+async def learn(
+    firm: Firm, curriculum: dict, team_id: str, *courses: dict, assigned_days_ago: int = 200
+) -> None:
     """Assign it to the team, and let each of them complete a course a day until yesterday."""
     given = {"curriculum_id": curriculum["id"], "team_id": team_id}
     made(await firm.trainer.post("/v1/assignments/bulk", given), 200)
@@ -49,7 +52,7 @@ async def learn(firm: Firm, curriculum: dict, team_id: str, *courses: dict) -> N
     await as_the_service(
         firm,
         f"UPDATE assignment SET items_done = {len(courses)}, state = 'in_progress', "
-        f"started_at = now() WHERE curriculum_id = '{curriculum['id']}'",
+        f"created_at = now() - interval '{assigned_days_ago} days', started_at = now() WHERE curriculum_id = '{curriculum['id']}'",
     )
 
 
@@ -85,6 +88,44 @@ async def test_forty_people_with_120_minutes_each_and_three_weeks_to_go(firm: Fi
     assert TODAY.isoformat() < team["p50"] < team["p80"]
     assert 0 <= team["chance_pct"] <= 50
     assert await forecast_of(firm.manager, new) == told
+
+
+async def test_days_before_anybody_could_learn_it_do_not_thin_the_pace(firm: Firm):
+    team_id = await a_team(firm, 2)
+    courses = [await published_course(firm, minutes=20) for _ in range(4)]
+    taught = await published_curriculum(firm, course_set(*courses))
+    new = await in_training(firm, taught, team_ids=[team_id])
+    await learn(firm, taught, team_id, *courses[:3], assigned_days_ago=3)
+    (team,) = (await forecast_of(firm.manager, new))["teams"]
+    days = max(1, WorkingDays().between(TODAY - timedelta(days=3), TODAY))
+    assert team["pace"] == round(60 / days, 2)
+
+
+async def test_a_team_without_people_is_named_with_why_nobody_of_it_counts(firm: Firm):
+    nobody, left, some = [await a_team(firm, size) for size in (0, 1, 1)]
+    taught = await published_curriculum(firm)
+    page = made(await firm.admin.get("/v1/people", team_id=left), 200)
+    gone = page["items"][0]
+    made(await firm.admin.patch(f"/v1/people/{gone['id']}", {"active": False}), 200)
+    await firm.product.catch_up()
+    new = await in_training(firm, taught, team_ids=[nobody, left, some])
+    path = f"/v1/rollouts/{new['id']}"
+    reasons = {nobody: "no_people", left: "all_left_out", some: None}
+    for told in (
+        made(await firm.manager.get(f"{path}/readiness"), 200),
+        await forecast_of(firm.manager, new),
+    ):
+        assert told["teams_total"] == 3
+        assert {team["team_id"]: team["empty"] for team in told["teams"]} == reasons
+        assert {team["team_id"]: team["of"] for team in told["teams"]} == {
+            nobody: 0,
+            left: 0,
+            some: 1,
+        }
+    states = {team["team_id"]: team["state"] for team in told["teams"]}
+    assert states == {nobody: "empty", left: "empty", some: "unknown"}
+    only = made(await firm.trainer.get(f"{path}/readiness"), 200)
+    assert (only["of"], only["may_go_live"]) == (1, False)
 
 
 async def test_a_team_that_meets_the_gate_is_ready_today(firm: Firm):

@@ -23,6 +23,15 @@ def test_the_pace_counts_the_days_without_any():
     assert pace.deviation == pytest.approx(math.sqrt(40 - 4))
 
 
+def test_the_pace_of_the_first_day_is_not_thinned_by_days_on_which_nobody_could_learn():
+    pace = Pace.observed(13 * 120, 13 * 120 * 120, 97, working_days=1)
+    assert pace is not None
+    assert pace.mean == pytest.approx(13 * 120 / 97)
+    over_ten_days = Pace.observed(13 * 120, 13 * 120 * 120, 97)
+    assert over_ten_days is not None
+    assert over_ten_days.mean == pytest.approx(pace.mean / 10)
+
+
 def test_a_steady_pace_is_through_on_the_day_and_not_before():
     pace = Pace(20, 0)
     assert [pace.chance(60, days) for days in (0, 2, 3)] == [0, 0, 1]
