@@ -143,9 +143,11 @@ _EXCEPTED = """
         'assignment-rules/' || CAST(:rule_id AS uuid), CAST(:actor_id AS uuid),
         CAST(:actor_name AS text), CAST(:request_id AS text),
         jsonb_object(
-            ARRAY['rule_id', 'person_id', 'curriculum_id', 'reason'],
             ARRAY[
-                CAST(CAST(:rule_id AS uuid) AS text), CAST(person_id AS text),
+                'rule_id', 'handover_id', 'competence', 'person_id', 'curriculum_id', 'reason'
+            ],
+            ARRAY[
+                CAST(CAST(:rule_id AS uuid) AS text), NULL, NULL, CAST(person_id AS text),
                 CAST(CAST(:curriculum_id AS uuid) AS text), reason
             ]
         )
@@ -317,7 +319,7 @@ WITH resolved AS (
         'assignment-rules/' || rule_id, CAST(:actor_id AS uuid), CAST(:actor_name AS text),
         CAST(:request_id AS text),
         jsonb_build_object(
-            'rule_id', rule_id, 'person_id', person_id,
+            'rule_id', rule_id, 'handover_id', NULL, 'competence', NULL, 'person_id', person_id,
             'curriculum_id', CAST(:curriculum_id AS uuid), 'reason', reason
         )
     FROM resolved
