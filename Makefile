@@ -12,7 +12,7 @@ say = @echo "==> $(1)"
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install install-dev run test contract check bench lock clean
+.PHONY: help install install-dev run test contract signin check bench lock clean
 
 help: ## Show these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,10 @@ test: .venv/.dev ## Run the tests in parallel and hold the coverage
 contract: .venv/.dev ## Hold the running product to its OpenAPI document (some minutes)
 	$(call say,Calling every operation with thousands of requests. Nothing leaves this machine.)
 	@$(BIN)/python -m contract
+
+signin: .venv/.dev ## Sign in with the tokens of a real OpenID provider (Node.js 20, npm)
+	$(call say,Signing in at oidc-provider on loopback. npm fetches it into a temporary folder.)
+	@$(BIN)/python -m signin
 
 check: .venv/.dev ## Lint, types, import rules, migrations, security, container files
 	$(call say,Style: ruff)

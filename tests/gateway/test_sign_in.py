@@ -527,10 +527,15 @@ class TestKeysThatChange:
         issuer.key_set = {
             "keys": [
                 public_jwk(key, "for-encryption", use="enc"),
+                public_jwk(key, "for-signing", key_ops=["sign"]),
                 public_jwk(short, "short"),
                 {"kty": "oct", "kid": "secret", "k": part(b"secret" * 8)},
                 {"kty": "RSA", "kid": "broken", "n": "!" * 400, "e": "AQAB"},
                 {"kty": "AKP", "kid": "of tomorrow"},
+                {"kty": ["RSA"], "kid": "strange"},
+                {"kty": "RSA", "kid": "without a modulus", "e": "AQAB"},
+                public_jwk(key, "that does nothing", key_ops=7),
+                {"kty": "RSA"},
                 "no key at all",
                 public_jwk(curve, "curve"),
             ]
@@ -539,7 +544,7 @@ class TestKeysThatChange:
         await hire(firm)
         good = issuer.token(issuer.claims(), key_id="curve", key=curve, algorithm="ES256")
         assert (await come(firm, good)).status_code == 200
-        for key_id, signing in (("for-encryption", key), ("broken", key)):
+        for key_id, signing in (("for-encryption", key), ("for-signing", key), ("broken", key)):
             token = issuer.token(issuer.claims(), key_id=key_id, key=signing)
             assert_refused(await come(firm, token), "unknown_key")
 

@@ -88,13 +88,15 @@ class IssuerKeys:
 
 def _public_key(entry: object) -> Key | None:
     """A key that may have signed a token; None for any other."""
-    if not isinstance(entry, dict) or entry.get("kty") not in _KEY_TYPES:
+    if not isinstance(entry, dict) or not isinstance(entry.get("kid"), str):
         return None
-    if not isinstance(entry.get("kid"), str) or entry.get("use", "sig") != "sig":
-        return None
-    if entry["kty"] == "RSA" and len(str(entry.get("n", ""))) < _SHORTEST_MODULUS:
+    if entry.get("use", "sig") != "sig":
         return None
     try:
+        if entry.get("kty") not in _KEY_TYPES or "verify" not in entry.get("key_ops", ["verify"]):
+            return None
+        if entry["kty"] == "RSA" and len(entry["n"]) < _SHORTEST_MODULUS:
+            return None
         return JWKRegistry.import_key(entry)
     except (JoseError, ValueError, TypeError, KeyError):
         return None

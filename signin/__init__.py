@@ -1,0 +1,1 @@
+"""`make signin`: the gateway against a real OpenID provider."""
