@@ -300,7 +300,10 @@ async def issuers(settings: Settings) -> AsyncIterator[Check]:
                 )
             else:
                 signs = ", ".join(sorted(keys.algorithms))
-                yield _ok("identity provider", f"{issuer} has {len(keys.keys)} keys ({signs})")
+                yield _ok(
+                    "identity provider",
+                    f"{issuer} answers; keys: {len(keys.keys)}, signs with {signs}",
+                )
     finally:
         await known.close()
 

@@ -64,11 +64,18 @@ class SignIns:
         known = self._known.get(text)
         if known is not None and moment < known[0]:
             return known[1]
+        token: PresentedToken | None = None
         try:
-            caller, ends_at = await self._find(text, now)
+            token = PresentedToken.parse(text)
+            caller, ends_at = await self._find(token, now)
         except TokenRefused as refused:
             REFUSALS.labels(refused.reason.value).inc()
-            log.warning("sign_in_refused", reason=refused.reason.value, note=refused.note)
+            log.warning(
+                "sign_in_refused",
+                reason=refused.reason.value,
+                issuer=None if token is None else token.issuer,
+                note=refused.note,
+            )
             raise
         if len(self._known) >= _REMEMBERED:
             self._known.clear()
@@ -80,8 +87,7 @@ class SignIns:
         """Let go of the connections to issuers."""
         await self._issuers.close()
 
-    async def _find(self, text: str, now: datetime) -> tuple[Caller, datetime]:
-        token = PresentedToken.parse(text)
+    async def _find(self, token: PresentedToken, now: datetime) -> tuple[Caller, datetime]:
         provider = await self._provider(token)
         keys = await self._issuers.keys(token.issuer, token.key_id, now)
         claims = token.verified(keys)
@@ -107,7 +113,7 @@ class SignIns:
         async with self._database.across_organizations() as (_, driver):
             rows = await driver.fetch(_PROVIDERS, token.issuer, list(token.audiences))
         if not rows:
-            raise not_taken(Reason.issuer, token.issuer[:200])
+            raise not_taken(Reason.issuer)
         meant = [_as_provider(row) for row in rows if row["audience"] in token.audiences]
         if not meant:
             raise not_taken(Reason.audience, ", ".join(sorted(token.audiences))[:200])
@@ -116,7 +122,7 @@ class SignIns:
             raise not_taken(Reason.type, token.type and token.type[:200])
         if len(fitting) > 1:
             # For two organizations at once: nobody may choose for the person in which of them they act.
-            raise not_taken(Reason.ambiguous, token.issuer[:200])
+            raise not_taken(Reason.ambiguous)
         return fitting[0]
 
     async def _who(self, provider: IdentityProvider, subject: str) -> Any:
