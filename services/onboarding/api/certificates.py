@@ -10,7 +10,7 @@ from sqlalchemy import Date, Text, Uuid, bindparam, case, exists, select
 from starlette.responses import Response
 
 from services.chassis.caller import Caller, Role
-from services.chassis.database import load, reader_of
+from services.chassis.database import load, organization_of, reader_of
 from services.chassis.fields import Body, Key, Moment, Prose
 from services.chassis.pages import PageQuery
 from services.chassis.reads import Found, Read
@@ -25,7 +25,7 @@ from services.chassis.web import (
 )
 from services.onboarding.domain.base import directory
 from services.onboarding.domain.certificate import Certificate, CertificateState
-from services.onboarding.domain.certifying import revoke
+from services.onboarding.domain.certifying import certify_alone, revoke
 
 router = concept("certificates")
 
@@ -160,7 +160,14 @@ async def get_certificate(
 async def revoke_certificate(
     certificate_id: UUID, body: Revocation, caller: CallerDep, now: NowDep, session: SessionDep
 ) -> Response:
-    """Trainers, with a reason. It counts no more from now on; what it had renewed stands again."""
+    """Trainers, with a reason. It counts no more from now on; what it had renewed stands again, unless a later one covers it."""
+    person_id = await session.scalar(
+        select(_c.person_id).where(
+            _c.organization_id == organization_of(session), _c.id == certificate_id
+        )
+    )
+    if person_id is not None:
+        await certify_alone(session, [person_id])
     certificate = await load(session, Certificate, certificate_id)
     await revoke(session, certificate, caller, body.reason, now)
     await session.flush()

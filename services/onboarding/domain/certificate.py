@@ -126,6 +126,12 @@ class Certificate(Row, table=True):
             and (self.level or 0) >= (other.level or 0)
         )
 
+    def follows(self, other: "Certificate") -> bool:
+        """Whether it takes the other one's place by its day: on the same day, whichever is issued second."""
+        if self.issued_on == other.issued_on:
+            return self.renews(other) and self.id > other.id
+        return self.renews(other) and self.issued_on > other.issued_on
+
     def anew(self) -> "Certificate":
         """Another one of the same, not yet issued: how long it holds is still to be said."""
         return Certificate(

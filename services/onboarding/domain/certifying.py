@@ -1,7 +1,7 @@
 """What completing leads to: certificates are issued, renewed, revoked, and in time call for a new cycle."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -163,6 +163,24 @@ async def _issue(
     await session.flush()
 
 
+# Two who certify a person at once would not see each other's certificates: there is no row yet that either could lock. A batch
+# takes no more locks than this, and all in one order.
+_ALONE = """
+SELECT pg_advisory_xact_lock(hashtext('certificates ' || $1::uuid::text), place)
+FROM (
+    SELECT DISTINCT hashtext(id::text) & 255 AS place FROM unnest($2::uuid[]) AS id ORDER BY place
+) AS places
+"""
+
+
+async def certify_alone(session: AsyncSession, people: Collection[UUID]) -> None:
+    """Let nobody else issue or revoke certificates of these people until the transaction ends.
+
+    After the locks of assignments, before those of certificates; whoever takes several calls once, with all of them.
+    """
+    await reader_of(session).connection.execute(_ALONE, organization_of(session), list(people))
+
+
 def _subject(certificate: Certificate, table: Any) -> ColumnElement[bool]:
     """That a row of `table` is about the same as the certificate."""
     if certificate.competence is not None:
@@ -176,6 +194,7 @@ async def _standing_beside(
     session: AsyncSession, certificates: Sequence[Certificate]
 ) -> Mapping[UUID, Sequence[Certificate]]:
     """What each of these people has of the same subject, locked: neither renewed nor revoked."""
+    await certify_alone(session, [one.person_id for one in certificates])
     people = literal([one.person_id for one in certificates], ARRAY(Uuid))
     found = await session.scalars(
         select(Certificate)
@@ -209,23 +228,15 @@ async def _policy_for(
 async def revoke(
     session: AsyncSession, certificate: Certificate, caller: Caller, reason: str, now: datetime
 ) -> None:
-    """Take a certificate back. What it had renewed stands again; others forget it, and are told what is left."""
+    """Take a certificate back. What it had renewed stands again, unless a later one covers it; others forget it, and are
+    told what is left.
+
+    `certify_alone` comes before the certificate is read.
+    """
     certificate.revoke(caller, reason, now)
     record(session, events.certificate_revoked(certificate))
-    restored = list(
-        await session.scalars(
-            select(Certificate)
-            .where(
-                _c.organization_id == organization_of(session),
-                _c.renewed_by == certificate.id,
-            )
-            .order_by(_c.id)
-            .with_for_update()
-        )
-    )
-    for one in restored:
-        one.renewed_by = None
-        record(session, events.certificate_restored(one))
+    await session.flush()
+    await _let_go(session, certificate)
     if certificate.competence is None:
         return
     record(session, events.competence_revoked(certificate))
@@ -245,6 +256,30 @@ async def revoke(
     still = [one for one in left if one.holds_on(now.date())]
     if still:
         record(session, events.competence_granted(still[-1]))
+
+
+async def _let_go(session: AsyncSession, revoked: Certificate) -> None:
+    """What a revoked certificate had renewed is renewed by the next later one that covers it, or stands again."""
+    found = await session.scalars(
+        select(Certificate)
+        .where(
+            _c.organization_id == organization_of(session),
+            _c.person_id == revoked.person_id,
+            _subject(revoked, _c),
+            _c.revoked_at.is_(None),
+            _c.renewed_by.is_(None) | (_c.renewed_by == revoked.id),
+        )
+        .order_by(_c.id)
+        .with_for_update()
+    )
+    left = list(found)
+    for one in [one for one in left if one.renewed_by == revoked.id]:
+        later = [other for other in left if other.follows(one)]
+        one.renewed_by = (
+            min(later, key=lambda other: (other.issued_on, other.id)).id if later else None
+        )
+        tell = events.certificate_renewed if later else events.certificate_restored
+        record(session, tell(one))
 
 
 # --- as time goes by ------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from services.chassis.database import organization_of, reader_of
 from services.onboarding.domain.assignment import UNDER_WAY, Assignment, State
 from services.onboarding.domain.certificate import Certificate
 from services.onboarding.domain.certification_policy import CertificationPolicy
+from services.onboarding.domain.certifying import certify_alone
 from services.onboarding.domain.course_set import CourseSet
 from services.onboarding.domain.curriculum import CurriculumVersion, course_sets
 from services.onboarding.domain.past_completion import PastCompletion
@@ -91,6 +92,7 @@ class Learning:
 
     async def read_certificates(self, session: AsyncSession) -> None:
         """What the people have now, locked: neither renewed nor revoked."""
+        await certify_alone(session, self.people)
         for learner in self.people.values():
             learner.certificates.clear()
         found = await session.scalars(

@@ -79,14 +79,14 @@ class Issuing:
         if until is not None:
             certificate.hold_until(until, policy)
         else:
-            certificate.run(policy, [one for one in current if _follows(certificate, one)])
+            certificate.run(policy, [one for one in current if certificate.follows(one)])
 
     def issue(self, learner: Learner, certificate: Certificate) -> None:
         """Give it its place among those of the same subject: one from a later day keeps standing."""
         current, _ = self._current(learner, certificate)
-        after = [one for one in current if _follows(one, certificate)]
+        after = [one for one in current if one.follows(certificate)]
         self._told.append(events.certificate_issued(certificate))
-        for one in [one for one in current if _follows(certificate, one)]:
+        for one in [one for one in current if certificate.follows(one)]:
             one.renewed_by = certificate.id
             current.remove(one)
             self._told.append(events.certificate_renewed(one))
@@ -110,10 +110,3 @@ class Issuing:
         subject = certificate.competence or certificate.curriculum_id
         assert subject is not None  # a certificate is always of something
         return learner.certificates.setdefault(subject, []), subject
-
-
-def _follows(later: Certificate, earlier: Certificate) -> bool:
-    """Whether one takes the place of the other: on the same day, whichever is issued second."""
-    if later.issued_on == earlier.issued_on:
-        return later.renews(earlier) and later.id > earlier.id
-    return later.renews(earlier) and later.issued_on > earlier.issued_on

@@ -13,7 +13,7 @@ from services.onboarding import events
 from services.onboarding.domain.assignment import Assignment, ItemCompletion, State
 from services.onboarding.domain.attempt import Attempt
 from services.onboarding.domain.certificate import Certificate
-from services.onboarding.domain.certifying import revoke
+from services.onboarding.domain.certifying import certify_alone, revoke
 from services.onboarding.domain.course_set import is_complete
 from services.onboarding.domain.gating import quizzes_before
 from services.onboarding.domain.progress import sets_and_done
@@ -59,6 +59,7 @@ async def undo_passed(
     else:
         assignment.count_anew(left)
     await session.flush()
+    await certify_alone(session, [assignment.person_id])
     for certificate in await _certificates(session, assignment):
         of_course = certificate.course_id == completion.course_id
         if of_course or (certificate.curriculum_id is not None and not complete):

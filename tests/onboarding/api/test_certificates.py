@@ -1,5 +1,6 @@
 """Certificates through the API: earned, renewed, revoked, seen by whom, and what others make of them."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 from services.chassis.events import store_recorded
@@ -242,6 +243,57 @@ async def test_what_a_revoked_certificate_had_renewed_stands_again(firm: Firm):
     assert (stands["state"], stands["renewed_by"]) == ("valid", None)
     assert (await told(firm, "competence.granted"))[-1]["data"]["certificate_id"] == first["id"]
     assert await covered(firm, competence) == [str(firm.learner.id)]
+
+
+async def test_of_two_that_are_earned_at_once_one_renews_the_other(firm: Firm):
+    courses = [await published_course(firm, competence="selling", level=2) for _ in range(4)]
+    given = [
+        await assignment(firm, await published_curriculum(firm, course_set(course)))
+        for course in courses
+    ]
+    answers = await asyncio.gather(
+        *(
+            firm.learner.post(completion_path(one, course))
+            for one, course in zip(given, courses, strict=True)
+        )
+    )
+    assert [answer.status_code for answer in answers] == [200] * 4
+    mine = made(await firm.learner.get("/v1/certificates", competence="selling"), 200)["items"]
+    assert sorted(one["state"] for one in mine) == ["renewed", "renewed", "renewed", "valid"]
+    assert len({one["renewed_by"] for one in mine}) == 4
+
+
+async def test_revoking_leaves_what_a_later_one_covers_renewed_by_that(firm: Firm):
+    kept = await policy(firm, competence="selling", valid_days=30, renewal_window_days=29)
+    older = await certified(firm, "selling", level=2)
+    await aged(firm, older, 5)
+    high = await certified(firm, "selling", level=5)
+    await aged(firm, high, 3)
+    longer = {"valid_days": 3000, "renewal_window_days": 10}
+    made(await firm.trainer.patch(f"/v1/certification-policies/{kept['id']}", longer), 200)
+    newest = await certified(firm, "selling", level=2)
+    assert (newest["state"], newest["renewed_by"]) == ("valid", None)
+
+    why = {"reason": "A mistake."}
+    made(await firm.trainer.post(f"/v1/certificates/{high['id']}/revocation", why), 200)
+    covered_one = made(await firm.learner.get(f"/v1/certificates/{older['id']}"), 200)
+    assert (covered_one["state"], covered_one["renewed_by"]) == ("renewed", newest["id"])
+    assert await told(firm, "certificate.restored") == []
+    assert (await told(firm, "certificate.renewed"))[-1]["data"]["renewed_by"] == newest["id"]
+    assert set((await chores(firm)).values()) == {0}
+    assert await told(firm, "certificate.renewable") == []
+
+    made(await firm.trainer.post(f"/v1/certificates/{newest['id']}/revocation", why), 200)
+    stands = made(await firm.learner.get(f"/v1/certificates/{older['id']}"), 200)
+    assert (stands["state"], stands["renewed_by"]) == ("in_window", None)
+
+
+async def test_revoking_what_is_renewed_already_leaves_the_older_ones_renewed(firm: Firm):
+    first, second, third = [await certified(firm, "selling", level=2) for _ in range(3)]
+    why = {"reason": "A mistake."}
+    made(await firm.trainer.post(f"/v1/certificates/{second['id']}/revocation", why), 200)
+    oldest = made(await firm.learner.get(f"/v1/certificates/{first['id']}"), 200)
+    assert (oldest["state"], oldest["renewed_by"]) == ("renewed", third["id"])
 
 
 async def test_trainers_decide_how_long_certificates_hold(firm: Firm, stranger: Person):
