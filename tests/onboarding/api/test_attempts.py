@@ -368,11 +368,11 @@ async def test_a_result_stands_also_where_the_assignment_rests(firm: Firm):
     _, quiz, given = await gated(firm)
     tried = await attempt(firm.learner, quiz)
     rest = {"reason": "On leave"}
-    made(await firm.manager.post(f"/v1/assignments/{given['id']}/suspension", rest), 200)
+    made(await firm.trainer.post(f"/v1/assignments/{given['id']}/suspension", rest), 200)
     assert (await handed_in(firm.learner, tried, {"1": True}))["state"] == "passed"
     path = f"/v1/assignments/{given['id']}"
     assert made(await firm.learner.get(path), 200)["state"] == "suspended"
-    made(await firm.manager.post(f"{path}/resumption", {}), 200)
+    made(await firm.trainer.post(f"{path}/resumption", {}), 200)
     item = given["sets"][0]["items"][0]["key"]
     done = made(await firm.learner.post(completion_path(given, item)), 200)
     assert done["state"] == "completed"
