@@ -17,8 +17,10 @@ def chores(as_json: AsJson = False) -> None:
     if as_json:
         put_json(done)
         return
-    for name, count in done.items():
-        say(f"{name}: {count}")
+    from services.onboarding.domain.chores import CHORES
+
+    for chore in CHORES:
+        say(f"{chore.words}: {done[chore.name]}")
 
 
 async def _do(settings: "Settings") -> Counter[str]:

@@ -290,7 +290,9 @@ def _tell(imported: "Imported") -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    counts = ", ".join(f"{count} {what}" for what, count in imported.counts.items())
+    counts = ", ".join(
+        f"{count} {what.replace('_', ' ')}" for what, count in imported.counts.items()
+    )
     say(f"{'It would be' if imported.dry_run else 'Done'}: {counts}.")
     ignored = imported.further.get("ignored_columns")
     if ignored:

@@ -39,6 +39,7 @@ from services.onboarding.domain.audience import (
     delete_members,
     preview,
     refresh,
+    require_unused,
 )
 from services.onboarding.domain.audience_rule import (
     RuleNode,
@@ -436,10 +437,11 @@ async def refresh_audience(
 async def delete_audience(
     audience_id: UUID, caller: CallerDep, match: MatchDep, session: SessionDep
 ) -> Response:
-    """Trainers; only while no rule is about it (409)."""
+    """Trainers; only while no rule and no rollout is for it (409, which names them)."""
     caller.require(Role.trainer)
     audience = await load(session, Audience, audience_id)
     match.check(audience.version)
+    await require_unused(reader_of(session), audience_id)
     await session.delete(audience)
     record(session, events.audience_deleted(audience))
     await session.flush()

@@ -25,11 +25,12 @@ router = concept("rollouts")
 
 
 class MissingPerson(BaseModel):
-    """Somebody who counts and is not trained; `lacks` are the curricula that are still to be completed."""
+    """Somebody who counts and is not trained; `lacks` are the curricula still to be completed, `lacks_titles` their titles."""
 
     person_id: UUID
     name: str
     lacks: list[UUID]
+    lacks_titles: list[str]
 
 
 class LeftOutPerson(BaseModel):

@@ -31,6 +31,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Field
 
 from services.chassis.database import Reader
+from services.chassis.errors import Conflict, FieldError, Message
 from services.chassis.statement import Statement
 from services.chassis.tables import text_enum
 from services.onboarding.domain.audience_rule import (
@@ -158,6 +159,44 @@ def _is_member(audience_id: UUID) -> ColumnElement[bool]:
         )
         .exists()
     )
+
+
+_USES = """
+SELECT 'assignment-rules' AS kind, id, name, NULL AS on FROM assignment_rule
+WHERE organization_id = $1 AND audience_id = $2
+UNION ALL
+SELECT 'rollouts', r.id, t.name, r.go_live_on::text FROM rollout AS r
+JOIN tool AS t ON t.organization_id = r.organization_id AND t.id = r.tool_id
+WHERE r.organization_id = $1 AND r.audience_id = $2
+ORDER BY kind, id
+"""
+
+
+async def require_unused(reader: Reader, audience_id: UUID) -> None:
+    """Refuse with `Conflict` that names every rule and every rollout that is for the audience."""
+    uses = await reader.connection.fetch(_USES, reader.organization_id, audience_id)
+    errors = [
+        FieldError(
+            f"/{use['kind']}/{use['id']}",
+            "The rollout of {tool} on {day} is for it.",
+            {"tool": use["name"], "day": use["on"]},
+            where=None,
+        )
+        if use["on"] is not None
+        else FieldError(
+            f"/{use['kind']}/{use['id']}",
+            "The assignment rule “{name}” is for it.",
+            {"name": use["name"]},
+            where=None,
+        )
+        for use in uses
+    ]
+    if errors:
+        raise Conflict(
+            "The audience is in use: {first}",
+            errors,
+            first=Message(errors[0].template, errors[0].params),
+        )
 
 
 async def delete_members(reader: Reader, audience_id: UUID) -> None:

@@ -35,21 +35,30 @@ class Pace(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Chore:
-    """Something to be done: `do` takes the transaction and the moment, and says to how many things it did something."""
+    """Something to be done: `do` takes the transaction and the moment, and says to how many things it did something.
+
+    `words` say of what that is the number.
+    """
 
     name: str
     do: Callable[[AsyncSession, datetime], Awaitable[int]]
     pace: Pace
+    words: str
 
 
 CHORES: Sequence[Chore] = (
-    Chore("follow_calendar", follow_calendar_due, Pace.hour),
-    Chore("open_renewals", open_renewals, Pace.quarter),
-    Chore("tell_of_certificates", tell_of_certificates, Pace.quarter),
+    Chore(
+        "follow_calendar",
+        follow_calendar_due,
+        Pace.hour,
+        "People whom the day moved into audiences or out of them",
+    ),
+    Chore("open_renewals", open_renewals, Pace.quarter, "Renewals opened"),
+    Chore("tell_of_certificates", tell_of_certificates, Pace.quarter, "Certificates told of"),
     # After those above, which may open, withdraw and renew what it would remind of.
-    Chore("remind", remind_due, Pace.quarter),
-    Chore("lapse_offers", lapse_offers, Pace.minute),
-    Chore("expire_attempts", expire_attempts, Pace.minute),
+    Chore("remind", remind_due, Pace.quarter, "Reminders"),
+    Chore("lapse_offers", lapse_offers, Pace.minute, "Bookings moved by offers that lapsed"),
+    Chore("expire_attempts", expire_attempts, Pace.minute, "Attempts whose time is over"),
 )
 
 # The feed is what tells of every organization; its rows show themselves to nobody but themselves. From one organization to

@@ -79,7 +79,7 @@ def _outcome(row: CourseRow, done: Mapping[str, _Done], *, dry_run: bool) -> Row
     if row.problems or row.course is None:
         return RowOutcome(row.line, RowResult.failed, errors=row.problems)
     became = done[row.course.key]
-    outcome = RowOutcome(row.line, became.result, became.id)
+    outcome = RowOutcome(row.line, became.result, became.id, key=row.course.key)
     if became.error is not None:
         outcome.errors.append(became.error)
         return outcome

@@ -145,6 +145,11 @@ _READINESS = (
             SELECT json_agg(asked ORDER BY asked)
             FROM unnest($4::uuid[]) WITH ORDINALITY AS a(asked, place)
             WHERE has & (1 << (a.place::int - 1)) = 0
+        ), 'lacks_titles', (
+            SELECT json_agg(c.title ORDER BY asked)
+            FROM unnest($4::uuid[]) WITH ORDINALITY AS a(asked, place)
+            JOIN curriculum AS c ON c.organization_id = $1 AND c.id = asked
+            WHERE has & (1 << (a.place::int - 1)) = 0
         )) ORDER BY place) FILTER (WHERE left_out IS NULL AND NOT ready) AS missing,
         json_agg(json_build_object('person_id', id, 'name', name) ORDER BY place)
             FILTER (WHERE left_out IS NULL AND ready) AS waived,

@@ -28,11 +28,18 @@ class RowOutcome:
     id: UUID | None = None
     errors: list[FieldError] = field(default_factory=list)
     remarks: list[FieldError] = field(default_factory=list)
+    # What the row is of, where several rows may be of one thing.
+    key: str | None = None
 
     def fail(self, error: FieldError) -> None:
         """It cannot be taken in."""
         self.result = RowResult.failed
         self.errors.append(error)
+
+
+def counted_once(rows: Sequence[RowOutcome], result: RowResult) -> int:
+    """How many things, of which there may be several rows, came to this result."""
+    return len({row.key for row in rows if row.result is result})
 
 
 def counted(rows: Sequence[RowOutcome]) -> dict[str, int]:

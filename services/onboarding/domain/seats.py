@@ -158,6 +158,8 @@ async def add_booking(
     )
     session.add(booking)
     record(session, events.booking_created(booking))
+    # When the place was taken, under the lock: whoever began earlier may have waited for it longer.
+    booking.created_at = func.clock_timestamp()  # type: ignore[assignment]  # by the flush
     await session.flush()
     return booking
 

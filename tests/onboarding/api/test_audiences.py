@@ -6,7 +6,14 @@ import pytest
 
 from services.onboarding.domain.audience_upkeep import follow_calendar_due
 from tests.conftest import Firm, Person
-from tests.onboarding.makers import assignment_rule, audience, made, published_curriculum, told
+from tests.onboarding.makers import (
+    assignment_rule,
+    audience,
+    made,
+    published_curriculum,
+    rollout,
+    told,
+)
 
 NOW = datetime.now(UTC)
 TODAY = NOW.date()
@@ -218,10 +225,24 @@ async def test_an_audience_is_changed_and_removed_with_its_etag(firm: Firm):
     changed = made(await firm.trainer.patch(path, {"name": "Others", "description": None}), 200)
     assert (changed["name"], changed["description"], changed["version"]) == ("Others", None, 2)
     assert (await firm.trainer.patch(path, {"colour": "red"})).status_code == 422
-    await assignment_rule(firm, ours, await published_curriculum(firm), active=False)
+    taught = await published_curriculum(firm)
+    rule = await assignment_rule(firm, ours, taught, active=False)
+    going = await rollout(firm, taught, audience_id=ours["id"], team_ids=[])
     listed = made(await firm.trainer.get("/v1/audiences", sort="name", mode="dynamic"), 200)
     assert [one["id"] for one in listed["items"]] == [ours["id"]]
-    assert (await firm.trainer.delete(path)).status_code == 409
+    used = await firm.trainer.delete(path)
+    assert used.status_code == 409
+    assert [(e["pointer"], e["detail"]) for e in used.json()["errors"]] == [
+        (
+            f"/assignment-rules/{rule['id']}",
+            f"The assignment rule “{rule['name']}” is for it.",
+        ),
+        (
+            f"/rollouts/{going['id']}",
+            f"The rollout of {going['tool_name']} on {going['go_live_on']} is for it.",
+        ),
+    ]
+    assert used.json()["detail"].startswith("The audience is in use: The assignment rule “")
     unused = await audience(firm, {"team": [str(firm.team_id)]})
     path = f"/v1/audiences/{unused['id']}"
     assert (await firm.trainer.delete(path)).status_code == 204

@@ -92,6 +92,8 @@ async def test_twenty_at_once_for_one_seat_and_then_the_line_moves(firm: Firm, c
     line = [await shown(firm.trainer, b) for b in bookings if b["state"] == "waitlisted"]
     line.sort(key=lambda b: b["place_in_line"])
     assert [b["place_in_line"] for b in line] == list(range(1, 20))
+    taken = [datetime.fromisoformat(b["created_at"]) for b in line]
+    assert taken == sorted(taken)
     assert await counts(firm, one) == (1, 0, 19, 0)
 
     await do(whose[winner["person_id"]], winner, "cancellation")

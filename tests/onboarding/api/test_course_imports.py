@@ -34,7 +34,8 @@ async def send(
 
 
 def counts(answer: dict[str, Any]) -> dict[str, int]:
-    return {k: v for k, v in answer.items() if isinstance(v, int) and k != "dry_run" and v}
+    rows = ("created", "updated", "unchanged", "skipped", "failed")
+    return {name: answer[name] for name in rows if answer[name]}
 
 
 async def course_called(firm: Firm, key: str) -> dict[str, Any]:
@@ -106,6 +107,8 @@ till,The till,,,,,,
 """
     answer = made(await send(firm.trainer, content), 200)
     assert counts(answer) == {"created": 3, "skipped": 1}
+    # Rows are counted, and the courses beside them.
+    assert (answer["courses_created"], answer["courses_updated"]) == (1, 0)
     assert "line 2" in answer["rows"][3]["remarks"][0]["detail"]
     version = await version_of(firm, await course_called(firm, "till"))
     assert [(u["key"], u["kind"], u["minutes"]) for u in version["units"]] == [

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from operator import itemgetter
 from uuid import UUID
 
 import pytest
@@ -91,7 +92,12 @@ async def test_a_gate_of_90_percent_with_four_of_five_trained_is_closed_and_name
     (team,) = problem["teams"]
     assert (team["team_name"], team["have"], team["of"], team["need"]) == ("Sales", 4, 5, 5)
     assert team["missing"]["people"] == [
-        {"person_id": str(people[4].id), "name": "Eva", "lacks": [taught["id"]]}
+        {
+            "person_id": str(people[4].id),
+            "name": "Eva",
+            "lacks": [taught["id"]],
+            "lacks_titles": [taught["title"]],
+        }
     ]
     assert team["detail"] == "Sales: 4 of 5 are trained, 5 are needed. Missing: Eva."
     assert made(await firm.manager.get(f"/v1/rollouts/{new['id']}"), 200)["state"] == "training"
@@ -348,11 +354,19 @@ async def test_readiness_shows_its_denominator_and_everyone_left_out_with_the_re
     assert team["missing"] == {
         "total": 2,
         "people": [
-            {"person_id": str(bo.id), "name": "Bo", "lacks": [second["id"]]},
+            {
+                "person_id": str(bo.id),
+                "name": "Bo",
+                "lacks": [second["id"]],
+                "lacks_titles": [second["title"]],
+            },
             {
                 "person_id": str(cilje.id),
                 "name": "Cilje",
                 "lacks": sorted([first["id"], second["id"]]),
+                "lacks_titles": [
+                    one["title"] for one in sorted([first, second], key=itemgetter("id"))
+                ],
             },
         ],
     }

@@ -51,7 +51,10 @@ async def test_what_fails_in_one_organization_is_done_in_the_others(
         await do_chores(
             firm.product.database("onboarding"),
             clock(),
-            [Chore("fails", fails_here, Pace.minute), Chore("goes on", count_one, Pace.minute)],
+            [
+                Chore("fails", fails_here, Pace.minute, "Failures"),
+                Chore("goes on", count_one, Pace.minute, "Ones"),
+            ],
         )
     assert [type(error) for error in failed.value.exceptions] == [ValueError]
     assert stranger.organization_id in reached
