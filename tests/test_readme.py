@@ -21,6 +21,7 @@ from services.installation import Installation
 ROOT = Path(__file__).parent.parent
 COMMANDS = Path(sys.executable).parent
 README = (ROOT / "README.md").read_text()
+ONBOARDING = (ROOT / "docs/onboarding.md").read_text()
 
 # Notes the status and the body of every answer, and passes the body on.
 NOTED = """
@@ -32,9 +33,9 @@ curl() {
 """
 
 
-def story(name: str) -> str:
-    found = re.search(rf"<!-- story: {name} -->\n```sh\n(.*?)```", README, re.DOTALL)
-    assert found, f"the README has no story: {name}"
+def story(name: str, text: str = README) -> str:
+    found = re.search(rf"<!-- story: {name} -->\n```sh\n(.*?)```", text, re.DOTALL)
+    assert found, f"there is no story: {name}"
     return found[1].replace(".venv/bin/stafett", shlex.quote(str(COMMANDS / "stafett")))
 
 
@@ -107,8 +108,12 @@ STRANGER = "".join(
 @pytest.fixture(scope="session")
 def told(served: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> list[Answer]:
     """What the story's lines were answered, in their order, and the stranger's after them."""
-    folder = tmp_path_factory.mktemp("story")
-    script = f"set -eu\n{NOTED}\n{story('keys')}\n{story('lines')}\n{STRANGER}"
+    return pasted(f"{story('lines')}\n{STRANGER}", served, tmp_path_factory.mktemp("story"))
+
+
+def pasted(lines: str, served: dict[str, str], folder: Path) -> list[Answer]:
+    """What lines were answered, in their order, with the keys of the demo company."""
+    script = f"set -eu\n{NOTED}\n{story('keys')}\n{lines}"
     done = subprocess.run(
         ["bash", "-c", script], cwd=folder, env=served, capture_output=True, text=True, timeout=300
     )
@@ -163,3 +168,21 @@ def test_a_learner_sees_what_to_learn_and_by_when(answers: list[Answer]) -> None
 
 def test_the_key_of_a_stranger_opens_none_of_these_addresses(told: list[Answer]) -> None:
     assert [answer.status for answer in told[12:]] == [404] * STRANGER.count("\n")
+
+
+def test_a_tool_goes_live_once_whoever_stands_there_has_learnt_it(
+    served: dict[str, str], tmp_path: Path
+) -> None:
+    answers = pasted(story("onboarding", ONBOARDING), served, tmp_path)
+    assert [answer.status for answer in answers] == [
+        *(201, 201, 201, 200),  # the tool and its course
+        *(201, 201, 200),  # the curriculum
+        *(201, 201, 200, 200),  # the rollout
+        *(409, 201, 200, 200),  # the gate
+    ]
+    refused, live = answers[-4].body, answers[-1].body
+    assert refused["type"] == "/problems/gate-not-met"
+    [team] = refused["teams"]
+    [person] = team["missing"]["people"]
+    assert person["lacks_titles"] == ["Before the till opens"]
+    assert live["state"] == "live"
