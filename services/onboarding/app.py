@@ -93,17 +93,21 @@ SERVICE = Service(
     confidential=dict.fromkeys(
         (
             "assignment.",
+            "assignment-rule.",
+            "audience.",
             "item.",
             "completion.",
             "competence.",
             "certificate.",
             "booking.",
             "reminder.",
+            # With the figures of each team that the gate was judged by; that a tool is live is seen at the rollout.
+            "rollout.launched",
         ),
         _KNOW_WHO_LEARNS,
     )
-    # Managers read the results of their own people, and only theirs, by the API.
-    | {"attempt.": frozenset({Role.trainer, Role.admin})},
+    # Managers read the results of their own people, and only theirs, by the API; of question banks they read nothing.
+    | dict.fromkeys(("attempt.", "question"), frozenset({Role.trainer, Role.admin})),
 )
 
 

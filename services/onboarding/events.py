@@ -611,7 +611,7 @@ def question_bank_changed(bank: QuestionBank, before: Changes, after: Changes) -
     return Event("question-bank.changed", f"question-banks/{bank.id}", before=before, after=after)
 
 
-# Questions hold the right answers, and events are read by everybody: they tell which question, never what it says.
+# Questions hold the right answers: events tell which question, never what it says.
 def _of_bank(question: Question) -> dict[str, Any]:
     return {
         "question_bank_id": question.question_bank_id,

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
 from services.chassis.caller import Role
-from services.chassis.database import load, reader_of
+from services.chassis.database import load, organization_of, reader_of
 from services.chassis.errors import FieldError, Invalid
 from services.chassis.events import changes, record
 from services.chassis.fields import Body, Day, Moment, Name
@@ -325,21 +325,32 @@ async def create_assignment_rule(
 ) -> Response:
     """Trainers. An active rule assigns everybody in the audience at once, and whoever joins it later."""
     caller.require(Role.trainer)
+    policy = await _policy(session, body.due)
+    # Before the rule is stored: its foreign key would share the audience with others who then all want it for themselves.
+    await _lock_audience(session, body.audience_id)
     rule = AssignmentRule(
         organization_id=caller.organization_id,
         **body.model_dump(exclude={"due", "active"}),
-        **await _policy(session, body.due),
+        **policy,
     )
     session.add(rule)
     record(session, events.assignment_rule_created(rule))
     await session.flush()
     if body.active:
-        await load(session, Audience, rule.audience_id)
         await _activate(session, rule, Doing(now, caller, REQUEST_ID.get()))
     return found(
         await RULES.one(reader_of(session), rule.id),
         status=201,
         location=f"/v1/assignment-rules/{rule.id}",
+    )
+
+
+async def _lock_audience(session: AsyncSession, audience_id: UUID) -> None:
+    """Lock it if it is there; the rule's foreign key says so where it is not."""
+    await session.scalars(
+        select(_u.id)
+        .where(_u.organization_id == organization_of(session), _u.id == audience_id)
+        .with_for_update()
     )
 
 

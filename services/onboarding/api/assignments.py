@@ -539,7 +539,7 @@ async def _moved(
 async def suspend_assignment(
     assignment_id: UUID, body: Reason, caller: CallerDep, now: NowDep, session: SessionDep
 ) -> Response:
-    """Trainers, and managers for their people, with a reason. Nothing is lost."""
+    """Trainers, and managers for their people, with a reason; nobody for themselves. Nothing is lost."""
     today = now.date()
     return await _moved(
         session, assignment_id, caller, "suspended", today, lambda a: a.suspend(today, body.reason)
@@ -554,7 +554,7 @@ async def suspend_assignment(
 async def resume_assignment(
     assignment_id: UUID, body: Resumption, caller: CallerDep, now: NowDep, session: SessionDep
 ) -> Response:
-    """Trainers, and managers for their people. It goes on where it was left; of somebody inactive, when they are back (409)."""
+    """Trainers, and managers for their people, nobody for themselves; of somebody inactive, when they are back (409)."""
     today = now.date()
     return await _moved(
         session,
@@ -574,7 +574,7 @@ async def resume_assignment(
 async def withdraw_assignment(
     assignment_id: UUID, body: Reason, caller: CallerDep, now: NowDep, session: SessionDep
 ) -> Response:
-    """Trainers, and managers for their people, with a reason. What was completed stays on record."""
+    """Trainers, and managers for their people, with a reason; nobody for themselves. What was completed stays on record."""
     today = now.date()
     return await _moved(
         session, assignment_id, caller, "withdrawn", today, lambda a: a.withdraw(today, body.reason)

@@ -50,6 +50,7 @@ from services.onboarding.domain.audience_rule import (
 from services.onboarding.domain.audience_upkeep import take_anew
 from services.onboarding.domain.following import Doing
 from services.onboarding.domain.named_people import people_by_id, unknown_teams
+from services.onboarding.domain.readiness import require_no_gate_over
 
 router = concept("audiences")
 
@@ -398,7 +399,10 @@ async def change_audience(
     runtime: RuntimeDep,
     session: SessionDep,
 ) -> Response:
-    """JSON Merge Patch; trainers. With a new rule or mode people join and leave at once, and what they learn follows."""
+    """JSON Merge Patch; trainers. With a new rule or mode people join and leave at once, and what they learn follows.
+
+    Rule and mode hold while a rollout to it is in training or ready (409).
+    """
     caller.require(Role.trainer)
     audience = await load(session, Audience, audience_id)
     match.check(audience.version)
@@ -409,6 +413,8 @@ async def change_audience(
         given |= {"rule": body.rule.written(), "moves_with_time": moves_with_time(body.rule)}
     audience.sqlmodel_update(given)
     before, after = changes(audience)
+    if {"rule", "mode"} & after.keys():
+        await require_no_gate_over(reader, audience_id)
     record(session, events.audience_changed(audience, before, after))
     await session.flush()
     if {"rule", "mode"} & after.keys():

@@ -216,11 +216,11 @@ async def change_course_version(
 
 async def _load_as_publisher(
     session: AsyncSession, caller: Caller, course_id: UUID, number: int
-) -> tuple[Course, CourseVersion]:
+) -> tuple[Course, CourseVersion, Tool | None]:
     course, version = await VERSIONS.load(session, course_id, number)
     tool = None if course.tool_id is None else await load(session, Tool, course.tool_id, lock=False)
     course.require_publisher(caller, tool)
-    return course, version
+    return course, version, tool
 
 
 @router.post(
@@ -231,8 +231,9 @@ async def _load_as_publisher(
 async def publish_course_version(
     course_id: UUID, number: Number, caller: CallerDep, now: NowDep, session: SessionDep
 ) -> Response:
-    """A trainer, or the owner of the tool. From now on it never changes; the newest published one is current."""
-    course, version = await _load_as_publisher(session, caller, course_id, number)
+    """A trainer, or the owner of the tool where it gives the tool's competence or none. From now on it never changes."""
+    course, version, tool = await _load_as_publisher(session, caller, course_id, number)
+    course.require_granter(caller, tool, version.competence)
     version.publish(now)
     record(session, events.course_published(course, version))
     await session.flush()
@@ -248,7 +249,7 @@ async def retire_course_version(
     course_id: UUID, number: Number, caller: CallerDep, now: NowDep, session: SessionDep
 ) -> Response:
     """A trainer, or the owner of the tool. Learners who are on it finish it."""
-    course, version = await _load_as_publisher(session, caller, course_id, number)
+    course, version, _ = await _load_as_publisher(session, caller, course_id, number)
     version.retire(now)
     record(session, events.course_retired(course, version))
     await session.flush()

@@ -25,12 +25,16 @@ router = concept("rollouts")
 
 
 class MissingPerson(BaseModel):
-    """Somebody who counts and is not trained; `lacks` are the curricula still to be completed, `lacks_titles` their titles."""
+    """Somebody who counts and is not trained; `lacks` are the curricula still to be completed, `lacks_titles` their titles.
+
+    `reason` is suspended where somebody asked that one of them rests.
+    """
 
     person_id: UUID
     name: str
     lacks: list[UUID]
     lacks_titles: list[str]
+    reason: Literal["suspended"] | None
 
 
 class LeftOutPerson(BaseModel):
@@ -63,7 +67,7 @@ class WaivedPeople(BaseModel):
 
 
 class LeftOutReasons(BaseModel):
-    """How many do not count for which reason: not active; resting from a required curriculum; in the team, but not meant."""
+    """How many do not count for which reason: not active; resting, as they left a rule's audience; in the team, but not meant."""
 
     inactive: int
     suspended: int
@@ -92,7 +96,7 @@ class TeamReadiness(BaseModel):
     need: int
     met: bool
     empty: Literal["no_people", "all_left_out"] | None = Field(
-        description="Why nobody of the team counts, where nobody does: it then keeps nobody from going live."
+        description="Why nobody of the team counts, where nobody does. Only a team without people keeps nobody from going live."
     )
     override_id: UUID | None
     missing: MissingPeople

@@ -381,7 +381,16 @@ async def plan_rollout(
 @router.post(_ONE + "/training", response_model=RolloutOut, summary="Begin training")
 async def train_rollout(rollout_id: UUID, caller: CallerDep, session: SessionDep) -> Response:
     """The owner of the tool, or a trainer. From now on gate and audience hold."""
-    return await _moved(session, caller, rollout_id, "begun", require_planner, Rollout.train)
+    rollout, tool = await load_rollout(session, rollout_id)
+    require_planner(tool, caller)
+    with _offering(tool, caller):
+        rollout.train()
+    if rollout.audience_id is not None:
+        # Whoever changes its rule is done, or comes after and is refused.
+        await load(session, Audience, rollout.audience_id)
+    record(session, events.rollout_moved("begun", rollout, *changes(rollout)))
+    await session.flush()
+    return found(await ROLLOUTS.one(reader_of(session), rollout.id))
 
 
 @router.post(_ONE + "/readiness", response_model=RolloutOut, summary="Say that it is ready")

@@ -23,7 +23,7 @@ from services.onboarding.domain.booking import CURRENT, Booking, BookingState
 from services.onboarding.domain.certifying import settle_completion
 from services.onboarding.domain.course import CourseVersion, UnitKind
 from services.onboarding.domain.course_set import Item
-from services.onboarding.domain.gating import quizzes_before
+from services.onboarding.domain.gating import quizzes_before, retired_before
 from services.onboarding.domain.progress import sets_and_done
 from services.onboarding.domain.topic_session import TopicSession
 
@@ -125,6 +125,8 @@ async def _complete(
         if not all(quiz.passed for quiz in quizzes) or not (
             quizzes or await _is_sessions_alone(session, item)
         ):
+            continue
+        if await retired_before(session, assignment, item):
             continue
         try:
             completion = assignment.complete_item(trainer, sets, done, item.key, now)

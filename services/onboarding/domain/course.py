@@ -61,6 +61,15 @@ class Course(Row, table=True):
         if not owns_tool and not caller.has(Role.trainer):
             raise Forbidden("This is for a trainer, or the owner of the tool.")
 
+    def require_granter(self, caller: Caller, tool: Tool | None, competence: str | None) -> None:
+        """Refuse a publisher who is no trainer, where the course gives a competence that is not the tool's own."""
+        if competence is None or caller.has(Role.trainer):
+            return
+        if tool is None or tool.competence != competence:
+            raise Forbidden(
+                "The owner of a tool publishes what gives the competence of that tool; a trainer, any."
+            )
+
 
 class CourseVersion(Version, table=True):
     """A version of a course; `minutes` is the sum of its units' minutes."""

@@ -2,7 +2,8 @@
 
 An attempt belongs to the assignment in which the course is learnt, and so to its cycle; a session counts for those cycles that
 were not completed when it began. What counts is the version of the course that the assignment holds: a quiz or a session that
-it does not have gates nothing. A trainer may complete a course for others without any of it.
+it does not have gates nothing. A retired quiz that no published one took the place of stands before the course still: whoever
+did not pass it is completed by a trainer. A trainer may complete a course for others without any of it.
 """
 
 from collections.abc import Sequence
@@ -39,6 +40,22 @@ JOIN course_version AS v
 WHERE s.organization_id = $1 AND s.course_id = $3 AND s.state = 'published'
     AND v.units @> jsonb_build_array(jsonb_build_object('key', s.unit_key, 'kind', 'quiz'))
 ORDER BY s.title, s.id
+"""
+# The units whose quizzes were all retired, none of them passed in the assignment; with the title of the last one.
+_RETIRED_UNPASSED = """
+SELECT (array_agg(s.title ORDER BY s.id DESC))[1] AS title
+FROM assessment AS s
+JOIN course_version AS v
+    ON v.organization_id = s.organization_id AND v.course_id = s.course_id AND v.number = $4
+WHERE s.organization_id = $1 AND s.course_id = $3 AND s.state IN ('published', 'retired')
+    AND v.units @> jsonb_build_array(jsonb_build_object('key', s.unit_key, 'kind', 'quiz'))
+GROUP BY s.unit_key
+HAVING bool_and(s.state = 'retired') AND NOT bool_or(EXISTS (
+    SELECT FROM attempt AS t
+    WHERE t.organization_id = $1 AND t.assessment_id = s.id AND t.assignment_id = $2
+        AND t.state = 'passed'
+))
+ORDER BY s.unit_key
 """
 _AWAITS_SESSION = """
 SELECT EXISTS (
@@ -159,6 +176,11 @@ async def require_gates_passed(
     for quiz in await quizzes_before(session, assignment, found[1]):
         if not quiz.passed:
             raise Conflict("It is completed by passing {title}.", title=quiz.title)
+    for title in await retired_before(session, assignment, found[1]):
+        raise Conflict(
+            "{title} is retired, and you did not pass it. A trainer can complete it for you.",
+            title=title,
+        )
     if await _awaits_session(session, assignment, found[1]):
         raise Conflict(
             "It asks for a session, and you were in none. A trainer can complete it for you."
@@ -186,6 +208,7 @@ async def complete_gated(
         or place[1].key in done
         or place[0].first_before(place[1].key, done) is not None
         or not all(quiz.passed for quiz in await quizzes_before(session, assignment, place[1]))
+        or await retired_before(session, assignment, place[1])
         or await _awaits_session(session, assignment, place[1])
     ):
         return
@@ -244,6 +267,19 @@ async def quizzes_before(
         _QUIZZES, reader.organization_id, assignment.id, item.course_id, item.course_version
     )
     return [Quiz(*row) for row in rows]
+
+
+async def retired_before(session: AsyncSession, assignment: Assignment, item: Item) -> list[str]:
+    """The titles of the retired quizzes that still stand before an item, since they were not passed."""
+    reader = reader_of(session)
+    rows = await reader.connection.fetch(
+        _RETIRED_UNPASSED,
+        reader.organization_id,
+        assignment.id,
+        item.course_id,
+        item.course_version,
+    )
+    return [row["title"] for row in rows]
 
 
 async def _awaits_session(session: AsyncSession, assignment: Assignment, item: Item) -> bool:

@@ -88,12 +88,15 @@ async def require_may_see_person(
 async def require_may_steer(
     reader: Reader, caller: Caller, person_id: UUID, thing: str = "assignment"
 ) -> None:
-    """Refuse anyone but trainers, and managers for their own people; to a manager somebody else's `thing` is not there."""
+    """Refuse anyone but trainers, and managers for their own people, and all of them for themselves.
+
+    To a manager somebody else's `thing` is not there.
+    """
     caller.require(Role.trainer, Role.manager)
-    if caller.has(Role.trainer):
-        return
     if caller.person_id == person_id:
         raise Forbidden("Nobody steers their own learning: ask a trainer or your manager.")
+    if caller.has(Role.trainer):
+        return
     if not await is_own(reader, caller, person_id):
         raise NotFound("There is no such {thing}.", thing=thing)
 

@@ -1,12 +1,13 @@
 """The gate of a rollout: who of each team counts, who has what it requires, and who is missing. One statement.
 
-Who counts: the active people of the audience, but for those who rest from a required curriculum (leave, or another reason
-that somebody gave); everyone left out is told with the reason, also those of the same teams whom the audience does not
-hold. A person has a curriculum when an assignment of it is completed, unless a certificate that came of it has run out on
-the day, or was revoked, and no other stands in its place. Whoever has one only by a waiver that still holds on the day counts
-for the gate, but is told apart from those who are trained. A team meets the gate when as many have everything as it takes:
-need = ⌈min_pct × those who count ÷ 100⌉. It may go live, too, with an override that a second person approved and that has
-not run out.
+Who counts: the active people of the audience, but for those who rest from a required curriculum since they left the audience
+of its rule; everyone left out is told with the reason, also those of the same teams whom the rollout's audience does not hold.
+Whoever rests because somebody asked for it counts, and is missing: else one person could suspend a team through its gate, and
+what stands in for training takes two. A person has a curriculum when an assignment of it is completed, unless a certificate
+that came of it has run out on the day, or was revoked, and no other stands in its place. Whoever has one only by a waiver that
+still holds on the day counts for the gate, but is told apart from those who are trained. A team meets the gate when as many
+have everything as it takes: need = ⌈min_pct × those who count ÷ 100⌉; one that has people of whom nobody counts does not, one
+without people does. It may go live, too, with an override that a second person approved and that has not run out.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,7 +19,7 @@ from uuid import UUID
 import orjson
 
 from services.chassis.database import Reader
-from services.chassis.errors import Conflict, FieldError, Forbidden, NotFound
+from services.chassis.errors import Conflict, FieldError, Forbidden, Frozen, NotFound
 from services.onboarding.domain.rollout import Rollout
 
 # People that are named of each team, and teams, unless somebody asks for fewer or more.
@@ -54,7 +55,8 @@ WITH chosen AS MATERIALIZED (
         )
 ), evidence AS (
     SELECT a.person_id, 1 << (array_position($4, a.curriculum_id) - 1) AS bit, a.waived,
-        a.state = 'suspended' AS rests,
+        a.state = 'suspended' AND a.suspension = 'asked' AS is_suspended,
+        a.state = 'suspended' AND a.suspension <> 'asked' AS rests,
         a.state = 'completed' AND l.assignment_id IS NULL
             AND (a.waived_until IS NULL OR a.waived_until >= $5) AS has
     FROM assignment AS a
@@ -65,7 +67,8 @@ WITH chosen AS MATERIALIZED (
     SELECT person_id,
         coalesce(bit_or(bit) FILTER (WHERE has), 0) AS has,
         coalesce(bit_or(bit) FILTER (WHERE has AND NOT waived), 0) AS earned,
-        coalesce(bit_or(bit) FILTER (WHERE rests), 0) AS rests
+        coalesce(bit_or(bit) FILTER (WHERE rests), 0) AS rests,
+        coalesce(bit_or(bit) FILTER (WHERE is_suspended), 0) AS suspended
     FROM evidence
     GROUP BY person_id
 ), member AS MATERIALIZED (
@@ -78,7 +81,8 @@ WITH chosen AS MATERIALIZED (
             WHEN s.rests & ~s.has <> 0 THEN 'suspended'
         END AS left_out,
         coalesce(s.has, 0) = (1 << cardinality($4)) - 1 AS ready,
-        coalesce(s.has <> s.earned, false) AS waived
+        coalesce(s.has <> s.earned, false) AS waived,
+        coalesce(s.suspended & ~s.has <> 0, false) AS is_suspended
     FROM person AS p
     LEFT JOIN chosen AS c ON c.person_id = p.id
     LEFT JOIN standing AS s ON s.person_id = p.id
@@ -117,7 +121,8 @@ _READINESS = (
     POPULATION
     + """
 , judged AS (
-    SELECT c.*, c.have >= c.need AS met, o.id AS override_id
+    SELECT c.*, c.have >= c.need AND c.empty IS DISTINCT FROM 'all_left_out' AS met,
+        o.id AS override_id
     FROM needed AS c
     LEFT JOIN LATERAL (
         SELECT o.id FROM override AS o
@@ -150,7 +155,8 @@ _READINESS = (
             FROM unnest($4::uuid[]) WITH ORDINALITY AS a(asked, place)
             JOIN curriculum AS c ON c.organization_id = $1 AND c.id = asked
             WHERE has & (1 << (a.place::int - 1)) = 0
-        )) ORDER BY place) FILTER (WHERE left_out IS NULL AND NOT ready) AS missing,
+        ), 'reason', CASE WHEN is_suspended THEN 'suspended' END) ORDER BY place)
+            FILTER (WHERE left_out IS NULL AND NOT ready) AS missing,
         json_agg(json_build_object('person_id', id, 'name', name) ORDER BY place)
             FILTER (WHERE left_out IS NULL AND ready) AS waived,
         json_agg(json_build_object('person_id', id, 'name', name, 'reason', left_out)
@@ -249,7 +255,9 @@ def _told(team: Mapping[str, Any]) -> dict[str, object]:
         "people": ", ".join(person["name"] for person in people)
         + (" …" if team["missing"]["total"] > len(people) else ""),
     }
-    if team["waived"]["total"]:
+    if team["of"] == 0:
+        error = FieldError("", "{team}: nobody counts, so nobody is trained.", params)
+    elif team["waived"]["total"]:
         error = FieldError(
             "",
             "{team}: {have} of {of} are trained or waived ({waived} waived), {need} are needed. "
@@ -388,3 +396,25 @@ async def is_in_audience(reader: Reader, rollout: Rollout, team_id: UUID) -> boo
         _IN_AUDIENCE, reader.organization_id, rollout.audience_id, rollout.team_ids, team_id
     )
     return there
+
+
+_GATE_OVER = """
+SELECT r.id, t.name
+FROM rollout AS r
+JOIN tool AS t ON t.organization_id = r.organization_id AND t.id = r.tool_id
+WHERE r.organization_id = $1 AND r.audience_id = $2
+    AND coalesce(r.paused_in, r.state) IN ('training', 'ready')
+ORDER BY r.go_live_on, r.id
+LIMIT 1
+"""
+
+
+async def require_no_gate_over(reader: Reader, audience_id: UUID) -> None:
+    """Refuse with `Frozen` while a rollout to a locked audience is in training or ready: its gate would be another one."""
+    row = await reader.connection.fetchrow(_GATE_OVER, reader.organization_id, audience_id)
+    if row is not None:
+        raise Frozen(
+            "The rollout of {tool} ({rollout_id}) is in training: whom it is for holds until it is live.",
+            tool=row["name"],
+            rollout_id=row["id"],
+        )

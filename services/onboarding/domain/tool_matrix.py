@@ -2,8 +2,9 @@
 
 A tool is measured by the gate of its last rollout that was planned, or, where it has none, by the competence that it calls
 for: then a certificate that holds on the day counts. Who counts are the active people of the team whom the rollout is for, but
-for those who rest from a required curriculum; everyone left out is counted by reason. Who is able because of a waiver is
-counted apart from who was trained, and both count for the gate. A tool that nothing is asked for says so in `why`.
+for those who rest from a required curriculum since they left the audience of its rule; everyone left out is counted by reason.
+Who is able because of a waiver is counted apart from who was trained, and both count for the gate. A tool that nothing is asked
+for says so in `why`.
 """
 
 from services.onboarding.domain.progress_reports import IS_WAIVED, WAIVED
@@ -92,7 +93,7 @@ WITH asked_tool AS MATERIALIZED (
     WHERE id NOT IN (SELECT assignment_id FROM lapsed)
     GROUP BY person_id, curriculum_id
 ), rests AS (
-    SELECT DISTINCT a.person_id, a.curriculum_id
+    SELECT a.person_id, a.curriculum_id, a.suspension = 'asked' AS is_asked
     FROM assignment AS a
     WHERE a.organization_id = CAST(:organization_id AS uuid) AND a.state = 'suspended'
         AND a.curriculum_id IN (SELECT curriculum_id FROM required)
@@ -101,7 +102,8 @@ WITH asked_tool AS MATERIALIZED (
     SELECT m.team_id, m.tool_id, m.id,
         count(h.curriculum_id) = cardinality(m.required_curricula) AS is_able,
         coalesce(bool_or(h.is_waived), false) AS is_waived,
-        coalesce(bool_or(r.person_id IS NOT NULL AND h.person_id IS NULL), false) AS rests,
+        coalesce(bool_or(NOT r.is_asked AND h.person_id IS NULL), false) AS rests,
+        coalesce(bool_or(r.is_asked AND h.person_id IS NULL), false) AS is_suspended,
         coalesce(
             string_agg(c.key, ' ' ORDER BY c.key) FILTER (WHERE h.curriculum_id IS NULL), ''
         ) AS lacks
@@ -141,7 +143,7 @@ WITH asked_tool AS MATERIALIZED (
         CASE
             WHEN NOT m.active THEN 'inactive'
             WHEN NOT m.is_asked THEN 'not_in_audience'
-            WHEN b.rests THEN 'suspended'
+            WHEN b.rests OR b.is_suspended THEN 'suspended'
         END AS reason,
         CASE
             WHEN m.measured_by = 'rollout' THEN nullif(b.lacks, '')
@@ -188,7 +190,7 @@ TOOL_MATRIX = Report(
         count(*) FILTER (WHERE standing = 'waived') AS waived,
         count(*) FILTER (WHERE standing = 'missing') AS missing,
         count(*) FILTER (WHERE reason = 'inactive') AS inactive,
-        count(*) FILTER (WHERE reason = 'suspended') AS suspended,
+        count(*) FILTER (WHERE standing = 'left_out' AND reason = 'suspended') AS suspended,
         count(*) FILTER (WHERE reason = 'not_in_audience') AS not_in_audience
     FROM standing
     GROUP BY team_id, tool_id
@@ -207,7 +209,10 @@ CROSS JOIN LATERAL (
     SELECT nullif(x.team_id, CAST('00000000-0000-0000-0000-000000000000' AS uuid)) AS team_id,
         x.team_name, x.tool_id, x.tool_key, x.tool_name, x.measured_by, x.rollout_id,
         CASE WHEN x.measured_by = 'competence' THEN x.competence END AS competence,
-        d.of, gate.have, gate.need, gate.have >= gate.need AS met,
+        d.of, gate.have, gate.need,
+        gate.have >= gate.need AND (
+            gate.need IS NULL OR d.of > 0 OR coalesce(n.inactive + n.suspended, 0) = 0
+        ) AS met,
         CASE WHEN d.of IS NOT NULL THEN coalesce(n.trained, 0) END AS trained,
         CASE WHEN d.of IS NOT NULL THEN coalesce(n.waived, 0) END AS waived,
         CASE WHEN d.of IS NOT NULL THEN coalesce(n.missing, 0) END AS missing,

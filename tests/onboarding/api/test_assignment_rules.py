@@ -364,3 +364,24 @@ async def test_a_rule_that_cannot_be_is_refused_with_the_place(firm: Firm, given
     refused = await firm.trainer.post("/v1/assignment-rules", whole)
     assert refused.status_code == 422, refused.text
     assert [e["pointer"] for e in refused.json()["errors"]] == [pointer]
+
+
+async def test_eight_rules_over_one_audience_at_once_are_all_made(firm: Firm):
+    await firm.hire("Ane", job_role="advisor")
+    ours = await audience(firm, ADVISOR)
+    taught = await published_curriculum(firm)
+    given = {"name": "R", "audience_id": ours["id"], "curriculum_id": taught["id"]}
+    answers = await asyncio.gather(
+        *(firm.trainer.post("/v1/assignment-rules", given) for _ in range(8))
+    )
+    assert [answer.status_code for answer in answers] == [201] * 8
+    [assigned] = await assignments_of(firm, taught)
+    assert len(assigned["sources"]) == 8
+
+
+async def test_a_rule_over_an_audience_that_is_not_there_is_refused(firm: Firm):
+    taught = await published_curriculum(firm)
+    given = {"name": "R", "audience_id": str(firm.learner.id), "curriculum_id": taught["id"]}
+    for active in (True, False):
+        refused = await firm.trainer.post("/v1/assignment-rules", {**given, "active": active})
+        assert refused.status_code == 422

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from services.chassis.caller import Role
 from services.onboarding.api.assignments import AssignmentDetail, AssignmentPage
 from tests.conftest import Firm, Person
 from tests.onboarding.makers import (
@@ -263,3 +264,22 @@ async def test_another_organizations_assignments_are_not_there(firm: Firm, stran
 @pytest.mark.parametrize("filters", [{"state": "late"}, {"overdue": "perhaps"}, {"person": "x"}])
 async def test_filters_that_do_not_exist_are_refused(firm: Firm, filters: dict):
     assert (await firm.trainer.get("/v1/assignments", **filters)).status_code == 422
+
+
+async def test_nobody_steers_their_own_assignment(firm: Firm):
+    taught = await published_curriculum(firm)
+    for person in (firm.trainer, firm.manager):
+        given = await assignment(firm, taught, person, due={"kind": "fixed", "on": "2190-01-01"})
+        path = f"/v1/assignments/{given['id']}"
+        why = {"reason": "I know it."}
+        for verb in ("suspension", "withdrawal", "resumption"):
+            assert (await person.post(f"{path}/{verb}", why)).status_code == 403
+        later = {
+            "curriculum_id": taught["id"],
+            "person_id": str(person.id),
+            "due": {"kind": "fixed", "on": "2195-01-01"},
+        }
+        again = made(await person.post("/v1/assignments", later), 200)
+        assert (again["id"], again["due_on"]) == (given["id"], "2190-01-01")
+    other = await firm.hire("Tuva", Role.trainer)
+    made(await other.post(f"{path}/suspension", why), 200)

@@ -84,6 +84,24 @@ async def test_the_owner_of_the_tool_publishes_what_is_taught_about_it(firm: Fir
     assert (await firm.seller.post(f"{path}/retirement")).status_code == 200
 
 
+async def test_the_owner_of_the_tool_gives_by_a_course_no_competence_but_the_tools(firm: Firm):
+    given = {"key": a_key("tool"), "name": "Kundeglimt", "competence": "kundeglimt"}
+    tool = made(await firm.trainer.post("/v1/tools", {**given, "owner_id": str(firm.seller.id)}))
+    new = await course(firm.seller, tool_id=tool["id"])
+    await course_draft(firm.seller, new, grants={"competence": "customer-service", "level": 5})
+    path = f"/v1/courses/{new['id']}/versions/1"
+    assert (await firm.seller.post(f"{path}/publication")).status_code == 403
+    own = {"grants": {"competence": "kundeglimt", "level": 5}}
+    made(await firm.seller.patch(path, own), 200)
+    made(await firm.seller.post(f"{path}/publication"), 200)
+
+
+async def test_a_trainer_publishes_a_course_about_a_tool_with_any_competence(firm: Firm):
+    given = {"key": a_key("tool"), "name": "Kundeglimt", "owner_id": str(firm.seller.id)}
+    tool = made(await firm.trainer.post("/v1/tools", given))
+    await published_course(firm, competence="customer-service", tool_id=tool["id"])
+
+
 async def test_a_published_version_never_changes(firm: Firm):
     path = f"/v1/courses/{(await published_course(firm))['id']}/versions/1"
     refused = await firm.trainer.patch(path, {"units": [unit(minutes=1)]})

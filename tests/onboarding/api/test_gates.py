@@ -148,6 +148,62 @@ async def test_a_waived_item_counts_for_the_order_and_for_the_end_of_a_quiz(firm
     assert await state_of(firm.learner, given) == "completed"
 
 
+async def test_whoever_failed_a_quiz_that_was_retired_does_not_complete_its_course_themselves(
+    firm: Firm,
+):
+    quizzed = await course_of(firm, "quiz", "reading")
+    taught = await published_curriculum(firm, course_set(quizzed))
+    given = await assignment(firm, taught)
+    quiz = await quiz_of(firm, quizzed)
+    await handed_in(firm.learner, await attempt(firm.learner, quiz), WRONG)
+    made(await firm.trainer.post(f"/v1/assessments/{quiz['id']}/retirement"), 200)
+    refused = await firm.learner.post(completion_path(given, quizzed))
+    assert refused.status_code == 409
+    assert "trainer" in refused.json()["detail"]
+    # A quiz that took its place decides from then on.
+    anew = await quiz_of(firm, quizzed)
+    await passed(firm, anew)
+    assert await state_of(firm.learner, given) == "completed"
+
+
+async def test_a_trainer_completes_what_a_retired_quiz_stands_before(firm: Firm):
+    quizzed = await course_of(firm, "quiz")
+    given = await assignment(firm, await published_curriculum(firm, course_set(quizzed)))
+    quiz = await quiz_of(firm, quizzed)
+    made(await firm.trainer.post(f"/v1/assessments/{quiz['id']}/retirement"), 200)
+    assert (await firm.learner.post(completion_path(given, quizzed))).status_code == 409
+    made(await firm.trainer.post(completion_path(given, quizzed)), 200)
+    assert await state_of(firm.learner, given) == "completed"
+
+
+async def test_a_retired_quiz_that_was_failed_is_not_got_round_by_another_or_by_a_session(
+    firm: Firm, clock: MovedClock
+):
+    courses = [
+        await course_of(firm, "quiz", "quiz", "reading"),
+        await course_of(firm, "quiz", "topic_session"),
+    ]
+    given = await assignment(firm, await published_curriculum(firm, course_set(*courses)))
+    for course in courses:
+        quiz = await quiz_of(firm, course)
+        await handed_in(firm.learner, await attempt(firm.learner, quiz), WRONG)
+        made(await firm.trainer.post(f"/v1/assessments/{quiz['id']}/retirement"), 200)
+    await passed(firm, await quiz_of(firm, courses[0], "unit-1"))
+    assert await attended(firm, courses[1], clock) == []
+    for course in courses:
+        assert (await firm.learner.post(completion_path(given, course))).status_code == 409
+
+
+async def test_a_quiz_that_was_passed_before_it_was_retired_stands_in_nobodys_way(firm: Firm):
+    quizzed = await course_of(firm, "quiz", "topic_session")
+    given = await assignment(firm, await published_curriculum(firm, course_set(quizzed)))
+    quiz = await quiz_of(firm, quizzed)
+    await passed(firm, quiz)
+    made(await firm.trainer.post(f"/v1/assessments/{quiz['id']}/retirement"), 200)
+    refused = await firm.learner.post(completion_path(given, quizzed))
+    assert "session" in refused.json()["detail"]
+
+
 # --- voiding --------------------------------------------------------------------------------------
 
 

@@ -111,16 +111,16 @@ async def test_the_matrix_counts_each_team_against_the_gate_and_tells_who_is_lef
         name: ours[name] for name in ("of", "have", "need", "trained", "waived", "missing", "met")
     }
     assert figures == {
-        "of": 5,
+        "of": 6,
         "have": 2,
         "need": 3,
         "trained": 1,
         "waived": 1,
-        "missing": 3,
+        "missing": 4,
         "met": False,
     }
     assert [ours[f"left_out_{why}"] for why in ("inactive", "suspended", "not_in_audience")] == [
-        *(1, 1, 0)
+        *(1, 0, 0)
     ]
     assert ours["why"] is None
     assert (others["team_id"], others["of"], others["left_out_not_in_audience"]) == (
@@ -136,7 +136,7 @@ async def test_the_matrix_counts_each_team_against_the_gate_and_tells_who_is_lef
     assert len(standing) == len(people["items"]) == 8
     assert standing[str(firm.learner.id)] == ("trained", None)
     assert standing[str(firm.seller.id)] == ("waived", None)
-    assert standing[str(firm.lead.id)] == ("left_out", "suspended")
+    assert standing[str(firm.lead.id)] == ("missing", "suspended")
     assert standing[str(gone.id)] == ("left_out", "inactive")
     assert standing[str(firm.admin.id)] == ("missing", None)
     missing = next(one for one in people["items"] if one["standing"] == "missing")

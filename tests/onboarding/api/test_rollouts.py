@@ -13,6 +13,7 @@ from tests.conftest import Firm, Person
 from tests.onboarding.makers import (
     as_the_service,
     assignment,
+    assignment_rule,
     audience,
     completed,
     completion_path,
@@ -20,6 +21,7 @@ from tests.onboarding.makers import (
     curriculum,
     in_training,
     made,
+    managed,
     override,
     policy,
     published_course,
@@ -36,9 +38,9 @@ def in_days(days: int) -> str:
     return (TODAY + timedelta(days=days)).isoformat()
 
 
-async def sales(firm: Firm, people: int = 5) -> tuple[str, list[Person]]:
+async def sales(firm: Firm, people: int = 5, name: str = "Sales") -> tuple[str, list[Person]]:
     """A team of its own, with so many people."""
-    team = made(await firm.admin.post("/v1/teams", {"name": "Sales"}))
+    team = made(await firm.admin.post("/v1/teams", {"name": name}))
     names = ["Anna", "Bo", "Cilje", "Dag", "Eva", "Finn"][:people]
     return team["id"], [await firm.hire(name, team_id=UUID(team["id"])) for name in names]
 
@@ -97,6 +99,7 @@ async def test_a_gate_of_90_percent_with_four_of_five_trained_is_closed_and_name
             "name": "Eva",
             "lacks": [taught["id"]],
             "lacks_titles": [taught["title"]],
+            "reason": None,
         }
     ]
     assert team["detail"] == "Sales: 4 of 5 are trained, 5 are needed. Missing: Eva."
@@ -347,42 +350,160 @@ async def test_readiness_shows_its_denominator_and_everyone_left_out_with_the_re
     path = f"/v1/rollouts/{new['id']}/readiness"
     seen = made(await firm.manager.get(path), 200)
     assert Readiness.model_validate(seen)
-    assert (seen["of"], seen["trained"], seen["missing"], seen["left_out"]) == (9, 1, 8, 2)
+    assert (seen["of"], seen["trained"], seen["missing"], seen["left_out"]) == (10, 1, 9, 1)
     assert (seen["may_go_live"], seen["teams_total"], seen["on"]) == (False, 2, in_days(0))
     team = next(t for t in seen["teams"] if t["team_id"] == team_id)
-    assert (team["of"], team["trained"], team["need"], team["met"]) == (3, 1, 3, False)
+    assert (team["of"], team["trained"], team["need"], team["met"]) == (4, 1, 4, False)
+    both = sorted([first, second], key=itemgetter("id"))
     assert team["missing"] == {
-        "total": 2,
+        "total": 3,
         "people": [
             {
-                "person_id": str(bo.id),
-                "name": "Bo",
-                "lacks": [second["id"]],
-                "lacks_titles": [second["title"]],
-            },
-            {
-                "person_id": str(cilje.id),
-                "name": "Cilje",
-                "lacks": sorted([first["id"], second["id"]]),
-                "lacks_titles": [
-                    one["title"] for one in sorted([first, second], key=itemgetter("id"))
-                ],
-            },
+                "person_id": str(one.id),
+                "name": one.name,
+                "lacks": [of["id"] for of in lacks],
+                "lacks_titles": [of["title"] for of in lacks],
+                "reason": reason,
+            }
+            for one, lacks, reason in (
+                (bo, [second], None),
+                (cilje, both, None),
+                (dag, both, "suspended"),
+            )
         ],
     }
     assert team["left_out"] == {
-        "total": 2,
-        "by_reason": {"inactive": 1, "suspended": 1, "not_in_audience": 0},
-        "people": [
-            {"person_id": str(dag.id), "name": "Dag", "reason": "suspended"},
-            {"person_id": str(eva.id), "name": "Eva", "reason": "inactive"},
-        ],
+        "total": 1,
+        "by_reason": {"inactive": 1, "suspended": 0, "not_in_audience": 0},
+        "people": [{"person_id": str(eva.id), "name": "Eva", "reason": "inactive"}],
     }
     short = made(await firm.manager.get(path, people=1, teams=1), 200)
     assert short["teams_total"] == 2
     assert [len(t["missing"]["people"]) for t in short["teams"]] == [1]
     assert (await firm.manager.get(path, people=201)).status_code == 422
     assert (await firm.manager.get(path, mood="good")).status_code == 422
+
+
+async def test_nobody_suspends_a_team_through_its_gate(firm: Firm):
+    team_id, people = await sales(firm, 3)
+    taught = await published_curriculum(firm)
+    new = await in_training(firm, taught, team_ids=[team_id])
+    await completed(firm, taught, people[0])
+    await managed(firm, *people)
+    for person in people[1:]:
+        given = await assignment(firm, taught, person)
+        why = {"reason": "x"}
+        made(await firm.manager.post(f"/v1/assignments/{given['id']}/suspension", why), 200)
+    path = f"/v1/rollouts/{new['id']}"
+    seen = made(await firm.manager.get(f"{path}/readiness"), 200)
+    assert (seen["of"], seen["trained"], seen["missing"], seen["left_out"]) == (3, 1, 2, 0)
+    assert seen["may_go_live"] is False
+    closed = await firm.manager.post(f"{path}/go-live")
+    assert closed.status_code == 409
+    (team,) = closed.json()["teams"]
+    assert [(p["name"], p["reason"]) for p in team["missing"]["people"]] == [
+        ("Bo", "suspended"),
+        ("Cilje", "suspended"),
+    ]
+    matrix = made(await firm.trainer.get("/v1/reports/tool-matrix", team_id=team_id), 200)["items"]
+    [row] = [row for row in matrix if row["tool_id"] == new["tool_id"]]
+    assert (row["of"], row["missing"], row["left_out_suspended"], row["met"]) == (3, 2, 0, False)
+
+
+async def test_who_rests_since_they_left_the_audience_of_a_rule_is_left_out(firm: Firm):
+    team_id, (anna, bo) = await sales(firm, 2)
+    taught = await published_curriculum(firm)
+    those = await audience(firm, {"person": [str(bo.id)]})
+    await assignment_rule(firm, those, taught)
+    path = f"/v1/audiences/{those['id']}"
+    rule = {"rule": {"person": [str(firm.seller.id)]}}
+    made(await firm.trainer.patch(path, rule), 200)
+    new = await in_training(firm, taught, team_ids=[team_id])
+    await completed(firm, taught, anna)
+    seen = made(await firm.manager.get(f"/v1/rollouts/{new['id']}/readiness"), 200)
+    (team,) = seen["teams"]
+    assert (team["of"], team["trained"], team["met"]) == (1, 1, True)
+    assert team["left_out"]["people"] == [
+        {"person_id": str(bo.id), "name": "Bo", "reason": "suspended"}
+    ]
+
+
+async def test_a_team_of_whose_people_nobody_counts_does_not_meet_the_gate_one_without_people_does(
+    firm: Firm,
+):
+    gone_id, (gone,) = await sales(firm, 1)
+    some_id, (anna,) = await sales(firm, 1, "Service")
+    empty = made(await firm.admin.post("/v1/teams", {"name": "Empty"}))["id"]
+    made(await firm.admin.patch(f"/v1/people/{gone.id}", {"active": False}), 200)
+    await firm.product.catch_up()
+    taught = await published_curriculum(firm)
+    await completed(firm, taught, anna)
+    new = await in_training(firm, taught, team_ids=[gone_id, some_id, empty])
+    path = f"/v1/rollouts/{new['id']}"
+    seen = made(await firm.manager.get(f"{path}/readiness"), 200)
+    met = {team["team_id"]: team["met"] for team in seen["teams"]}
+    assert met == {gone_id: False, some_id: True, empty: True}
+    assert seen["may_go_live"] is False
+    closed = await firm.manager.post(f"{path}/go-live")
+    assert closed.status_code == 409
+    (team,) = closed.json()["teams"]
+    assert team["detail"] == "Sales: nobody counts, so nobody is trained."
+    matrix = made(await firm.trainer.get("/v1/reports/tool-matrix", tool_id=new["tool_id"]), 200)
+    met = {row["team_id"]: row["met"] for row in matrix["items"]}
+    assert (met[gone_id], met[some_id], met[empty]) == (False, True, True)
+    without = await in_training(firm, taught, team_ids=[some_id, empty])
+    made(await firm.manager.post(f"/v1/rollouts/{without['id']}/go-live"), 200)
+
+
+async def test_an_audience_holds_while_a_rollout_to_it_is_in_training_or_ready(firm: Firm):
+    team_id, people = await sales(firm, 2)
+    those = await audience(firm, {"team": [team_id]})
+    taught = await published_curriculum(firm)
+    new = await rollout(firm, taught, audience_id=those["id"], team_ids=[])
+    path, audience_path = f"/v1/rollouts/{new['id']}", f"/v1/audiences/{those['id']}"
+    one = {"rule": {"person": [str(people[0].id)]}}
+    made(await firm.trainer.post(f"{path}/planning"), 200)
+    made(await firm.trainer.patch(audience_path, {"mode": "enrol_only"}), 200)
+    made(await firm.trainer.patch(audience_path, {"mode": "dynamic"}), 200)
+    made(await firm.trainer.post(f"{path}/training"), 200)
+    await completed(firm, taught, people[0])
+
+    async def is_held() -> None:
+        for change in (one, {"mode": "fixed"}):
+            refused = await firm.trainer.patch(audience_path, change)
+            assert (refused.status_code, refused.json()["type"]) == (409, "/problems/frozen")
+            assert new["id"] in refused.json()["detail"]
+
+    await is_held()
+    # What is no change is none, and a name changes nobody's training.
+    made(await firm.trainer.patch(audience_path, {"name": "Front", "mode": "dynamic"}), 200)
+    made(await firm.trainer.post(f"{path}/pause", {"reason": "Holidays."}), 200)
+    await is_held()
+    made(await firm.trainer.post(f"{path}/resumption"), 200)
+    await completed(firm, taught, people[1])
+    made(await firm.trainer.post(f"{path}/readiness"), 200)
+    await is_held()
+    made(await firm.manager.post(f"{path}/go-live"), 200)
+    made(await firm.trainer.patch(audience_path, one), 200)
+
+
+async def test_of_a_training_that_begins_and_a_new_rule_at_once_the_later_one_sees_the_other(
+    firm: Firm,
+):
+    team_id, people = await sales(firm, 2)
+    those = await audience(firm, {"team": [team_id]})
+    new = await rollout(
+        firm, await published_curriculum(firm), audience_id=those["id"], team_ids=[]
+    )
+    made(await firm.trainer.post(f"/v1/rollouts/{new['id']}/planning"), 200)
+    begun, changed = await asyncio.gather(
+        firm.trainer.post(f"/v1/rollouts/{new['id']}/training"),
+        firm.trainer.patch(
+            f"/v1/audiences/{those['id']}", {"rule": {"person": [str(people[0].id)]}}
+        ),
+    )
+    assert begun.status_code == 200
+    assert changed.status_code in (200, 409)
 
 
 async def test_what_was_completed_counts_although_a_later_assignment_rests(firm: Firm):
