@@ -26,6 +26,15 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 
+def _filled(template: str, params: Mapping[str, object]) -> str:
+    """The text in English; several of a kind, such as roles, one beside the other."""
+    told = {
+        name: " / ".join(map(str, value)) if isinstance(value, tuple) else value
+        for name, value in params.items()
+    }
+    return template.format(**told)
+
+
 @dataclass(frozen=True, slots=True)
 class FieldError:
     """One thing that is wrong: where (JSON Pointer, or line and column of a file) and why.
@@ -43,7 +52,7 @@ class FieldError:
 
     @property
     def detail(self) -> str:
-        return self.template.format(**self.params)
+        return _filled(self.template, self.params)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +63,7 @@ class Message:
     params: Mapping[str, object] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        return self.template.format(**self.params)
+        return _filled(self.template, self.params)
 
 
 class Unfit(ValueError):
@@ -63,7 +72,7 @@ class Unfit(ValueError):
     def __init__(self, template: str, /, **params: object) -> None:
         self.template = template
         self.params = params
-        super().__init__(template.format(**params))
+        super().__init__(_filled(template, params))
 
 
 class DomainError(Exception):
@@ -80,7 +89,7 @@ class DomainError(Exception):
 
     @property
     def detail(self) -> str:
-        return self.template.format(**self.params)
+        return _filled(self.template, self.params)
 
     def members(self) -> dict[str, object]:
         """Further members of the problem, beside type, title, status and detail."""

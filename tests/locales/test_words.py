@@ -10,6 +10,7 @@ import pytest
 
 import services
 from services.chassis.caller import Role
+from services.chassis.errors import Forbidden
 from services.chassis.language import catalog, translate, word_for
 from services.chassis.reads import Read
 from services.locales.catalogs import LANGUAGES
@@ -53,6 +54,9 @@ def test_a_message_names_states_moves_roles_and_things_in_its_own_language():
         "Dette kræver rollen uddannelsesansvarlig / leder."
     )
     assert translate("en", role, {"roles": (Role.trainer,)}) == "This takes the role trainer."
+    # As the command line says it, which has no reader.
+    refused = Forbidden(role, roles=(Role.trainer, Role.admin))
+    assert str(refused) == "This takes the role trainer / admin."
     missing = "There is no such {thing}."
     assert translate("nb", missing, {"thing": "tool"}) == "Det finnes ikke (verktøy)."
     assert translate("sv", "{name}", {"name": "tool"}) == "tool"
