@@ -63,10 +63,13 @@ _ONE = _LIST + "/{booking_id}"
 
 
 class Clash(BaseModel):
-    """Another session at the same time, in which the person has a seat or is offered one."""
+    """Another session at the same time, in which the person has a seat or is offered one.
 
-    session_id: UUID
-    title: str
+    Which one is for the person, their manager or lead, trainers and admins.
+    """
+
+    session_id: UUID | None
+    title: str | None
     starts_at: Moment
     ends_at: Moment
 
@@ -170,14 +173,17 @@ _if_made_now = func.least(
     now_param + func.make_interval(0, 0, 0, 0, cast(_s.offer_hours, Integer)), _s.starts_at
 )
 _place = _line.c.ahead + 1 - (_line.c.expired + _s.capacity - _s.seats_taken)
+# Whether the reader may know in which other sessions the person is.
+_knows_all, _knows = bindparam("knows_all", type_=Boolean), bindparam("knows", type_=ARRAY(Uuid()))
+_is_known = _knows_all | (_b.person_id == func.any(_knows))
 _clashes = (
     select(
         func.json_agg(
             func.json_build_object(
                 literal_column("'session_id'"),
-                _other_session.c.id,
+                case((_is_known, _other_session.c.id)),
                 literal_column("'title'"),
-                _other_session.c.title,
+                case((_is_known, _other_session.c.title)),
                 literal_column("'starts_at'"),
                 _other_session.c.starts_at,
                 literal_column("'ends_at'"),
@@ -240,6 +246,8 @@ BOOKINGS = Read(
     conditions={
         **WITH_WORDS,
         "now": now_param.is_not(None),
+        "knows_all": _knows_all.is_not(None),
+        "knows": _knows.is_not(None),
         "state": _state == bindparam("state", type_=Text),
         "stored": _stored_state == func.any(bindparam("stored", type_=ARRAY(Text))),
         "upcoming": (_s.starts_at > now_param) == bindparam("upcoming", type_=Boolean),
@@ -247,6 +255,10 @@ BOOKINGS = Read(
         "seen_people": or_(_stored_state == "booked", _is_one_of("seen_people")),
     },
 )
+
+
+# For those who may act for the person, and so know where they are.
+_KNOWS_ALL: dict[str, Any] = {"knows_all": True, "knows": []}
 
 
 def _stored(query: BookingQuery) -> dict[str, Any]:
@@ -265,15 +277,16 @@ def _stored(query: BookingQuery) -> dict[str, Any]:
 async def _seen(reader: Viewer, caller: Caller) -> dict[str, Any]:
     """What the caller sees of a session: who has a seat, and of the rest their own and their people's."""
     if caller.has(Role.trainer, Role.admin):
-        return {}
-    return {"seen_people": await people_seen_by(reader, caller)}
+        return _KNOWS_ALL
+    people = await people_seen_by(reader, caller)
+    return {"seen_people": people, "knows_all": False, "knows": people}
 
 
 async def _shown(
     session: AsyncSession, booking: Booking, now: datetime, request: Request, **rest: Any
 ) -> Response:
     await session.flush()
-    where = {"now": now, "words": own_reasons(language_of(request))}
+    where = {"now": now, "words": own_reasons(language_of(request)), **_KNOWS_ALL}
     return found(await BOOKINGS.one(reader_of(session), booking.id, **where), **rest)
 
 
@@ -351,7 +364,7 @@ async def list_my_bookings(
     reader: ViewerDep,
 ) -> Response:
     """The caller's own, newest first."""
-    where = {"person_id": caller.person_id, "now": now, **_stored(query)}
+    where = {"person_id": caller.person_id, "now": now, **_KNOWS_ALL, **_stored(query)}
     where |= {"words": own_reasons(language_of(request))}
     return listed(await BOOKINGS.page(reader, query, **where), request)
 
@@ -365,7 +378,8 @@ async def list_bookings(
     reader: ViewerDep,
 ) -> Response:
     """One's own and one's people's as their manager or lead; trainers and admins see everybody's."""
-    where = {"now": now, "words": own_reasons(language_of(request)), **_stored(query)}
+    where = {"now": now, "words": own_reasons(language_of(request))}
+    where |= {**_KNOWS_ALL, **_stored(query)}
     if not caller.has(Role.trainer, Role.admin):
         where["people"] = await people_seen_by(reader, caller)
     return listed(await BOOKINGS.page(reader, query, **where), request)

@@ -132,6 +132,8 @@ REASONS: Mapping[str, FieldError] = {
     "no_working_days": FieldError("", "The organization has no working days to count back by."),
     "too_little_time": FieldError("", "Too little time: it would have been due already."),
     "due_before_start": FieldError("", "It would be due before it starts."),
+    # As of every day that is sent (chassis/fields.py).
+    "out_of_range": FieldError("", "The year must lie between 1900 and 2200."),
 }
 
 _WORKED_OUT = """
@@ -160,6 +162,7 @@ WITH wanted AS (
         WHEN d.due_on < CAST(:today AS date)
             AND CAST(:due_kind AS text) IN ('after_hire', 'before_go_live') THEN 'too_little_time'
         WHEN d.due_on < CAST(:starts_on AS date) THEN 'due_before_start'
+        WHEN d.due_on > CAST('2200-12-31' AS date) THEN 'out_of_range'
     END AS reason
     FROM dated AS d
 )"""
@@ -305,6 +308,7 @@ _TOLD = """
             WHEN j.reason = 'no_working_days' THEN CAST(:no_working_days AS text)
             WHEN j.reason = 'too_little_time' THEN CAST(:too_little_time AS text)
             WHEN j.reason = 'due_before_start' THEN CAST(:due_before_start AS text)
+            WHEN j.reason = 'out_of_range' THEN CAST(:out_of_range AS text)
         END AS detail
     FROM judged AS j
     LEFT JOIN touched AS t ON j.reason IS NULL AND t.person_id = j.person_id

@@ -488,3 +488,23 @@ async def test_ten_thousand_fit_into_one_request(firm: Firm):
     }
     result = made(await firm.trainer.post("/v1/assignments/bulk", given), 200)
     assert (result["failed"], len(result["rows"])) == (10_000, 10_000)
+
+
+async def test_a_due_date_that_is_worked_out_lies_before_2201_as_one_that_is_named(firm: Firm):
+    taught = await published_curriculum(firm)
+    given = {
+        "curriculum_id": taught["id"],
+        "person_id": str(firm.learner.id),
+        "starts_on": "2200-06-01",
+        "due": {"kind": "after_assignment", "days": 365},
+    }
+    refused = await firm.trainer.post("/v1/assignments", given)
+    assert refused.status_code == 422
+    assert refused.json()["errors"][0]["pointer"] == "/due"
+    made(await firm.admin.patch(f"/v1/people/{firm.learner.id}", {"hire_date": "2199-01-01"}), 200)
+    await firm.product.catch_up()
+    late = {**given, "starts_on": None, "due": {"kind": "after_hire", "days": 3650}}
+    bulk = made(await firm.trainer.post("/v1/assignments/bulk", late), 200)
+    [row] = bulk["rows"]
+    assert (row["result"], row["detail"]) == ("failed", "The year must lie between 1900 and 2200.")
+    assert await assignments_of(firm, taught) == []

@@ -22,6 +22,7 @@ from tests.onboarding.makers import (
     course_draft,
     course_set,
     made,
+    managed,
     published_curriculum,
     told,
     training_session,
@@ -259,6 +260,31 @@ async def test_two_at_the_same_time_are_a_warning(firm: Firm):
     await booking(firm.seller, full)
     assert len((await booking(firm.learner, full))["clashes"]) == 1
     assert (await shown(firm.learner, first))["clashes"] == []
+
+
+async def test_which_session_a_colleagues_booking_clashes_with_is_not_for_everybody(firm: Firm):
+    one = await training_session(firm.trainer, starts_at=at(24), ends_at=at(26), capacity=3)
+    other = await training_session(firm.trainer, starts_at=at(25), ends_at=at(27), title="Stress")
+    booked = await booking(firm.learner, one)
+    await booking(firm.learner, other)
+    when = {"starts_at": other["starts_at"], "ends_at": other["ends_at"]}
+    known = {"session_id": other["id"], "title": "Stress", **when}
+    hidden = {"session_id": None, "title": None, **when}
+    await managed(firm, firm.learner)
+    for reader, clash in (
+        (firm.seller, hidden),
+        (firm.learner, known),
+        (firm.manager, known),
+        (firm.trainer, known),
+        (firm.admin, known),
+    ):
+        assert (await shown(reader, booked))["clashes"] == [clash]
+        page = made(await reader.get(path_of(one, "bookings")), 200)
+        assert BookingPage.model_validate(page)
+        assert [row["clashes"] for row in page["items"]] == [[clash]]
+    for path in ("/v1/me/bookings", "/v1/bookings"):
+        rows = made(await firm.learner.get(path), 200)["items"]
+        assert [row["clashes"] for row in rows if row["id"] == booked["id"]] == [[known]]
 
 
 async def test_fewer_seats_than_taken_are_refused_and_more_are_offered(firm: Firm):
