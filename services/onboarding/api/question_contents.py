@@ -9,9 +9,12 @@ from pydantic import AfterValidator, BaseModel, Field, ValidationError
 from services.chassis.errors import Unfit
 from services.chassis.fields import Body, Line, Prose, Tag
 from services.onboarding.domain.number_text import number_in
-from services.onboarding.domain.question import QuestionKind, TextFormat
-
-MANY = 200
+from services.onboarding.domain.question import (
+    MOST_ANSWERS,
+    MOST_TAGS,
+    QuestionKind,
+    TextFormat,
+)
 
 
 class FormattedOut(BaseModel):
@@ -61,7 +64,7 @@ class Choices(Body):
 
     single: bool = Field(True, strict=True)
     choices: list[Choice] = Field(
-        max_length=MANY,
+        max_length=MOST_ANSWERS,
         examples=[
             [
                 {"text": {"text": "Om byttelappen"}, "weight": 100},
@@ -90,7 +93,7 @@ class ShortAnswer(Body):
 class ShortAnswers(Body):
     """The first that fits counts; case does not."""
 
-    answers: list[ShortAnswer] = Field(min_length=1, max_length=MANY)
+    answers: list[ShortAnswer] = Field(min_length=1, max_length=MOST_ANSWERS)
 
 
 class NumberRange(Body):
@@ -105,7 +108,7 @@ class NumberRange(Body):
 class Numbers(Body):
     """The first range that the number lies in counts."""
 
-    answers: list[NumberRange] = Field(min_length=1, max_length=MANY)
+    answers: list[NumberRange] = Field(min_length=1, max_length=MOST_ANSWERS)
     other_feedback: Formatted | None = None
 
 
@@ -120,7 +123,7 @@ class Pairs(Body):
     """Each statement is given one of the answers; `more_answers` belong to none."""
 
     pairs: list[Pair] = Field(
-        max_length=MANY,
+        max_length=MOST_ANSWERS,
         examples=[
             [
                 {"text": {"text": "Tar imot betaling"}, "answer": "Kassen"},
@@ -128,7 +131,7 @@ class Pairs(Body):
             ]
         ],
     )
-    more_answers: list[Line] = Field(default_factory=list, max_length=MANY)
+    more_answers: list[Line] = Field(default_factory=list, max_length=MOST_ANSWERS)
 
 
 class Nothing(Body):
@@ -150,7 +153,7 @@ class _QuestionFields(Body):
     title: Line | None = Field(None, description="For trainers; learners do not see it.")
     general_feedback: Formatted | None = None
     category: Line | None = None
-    tags: list[Tag] = Field(default_factory=list, max_length=50)
+    tags: list[Tag] = Field(default_factory=list, max_length=MOST_TAGS)
 
 
 class _NewQuestion(_QuestionFields):

@@ -13,17 +13,24 @@ from services.chassis.file_problem import FileError, file_problem
 from services.onboarding.domain.gift_answers import AnswerReader
 from services.onboarding.domain.gift_text import (
     COMMENT,
-    LONGEST_TEXT,
+    LINE,
+    PROSE,
     REMOVED,
+    TAG,
     Broken,
     Formatted,
     GiftText,
     Span,
+    fitting,
 )
-from services.onboarding.domain.question import QuestionKind, TextFormat, check_content
+from services.onboarding.domain.question import (
+    MOST_TAGS,
+    QuestionKind,
+    TextFormat,
+    check_content,
+)
 
 MAX_QUESTIONS = 5_000
-LONGEST_LINE = 500
 GAP = "_____"
 _UNREADABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 _CATEGORY = re.compile(r"\s*\$CATEGORY:(.*)", re.IGNORECASE)
@@ -134,13 +141,17 @@ class _Reader:
         """All of it."""
         file = GiftFile()
         category: str | None = None
+        unfit: Broken | None = None
         recognized = False
         for block in self._blocks():
             named = _CATEGORY.match(self._text.text, block.start, block.end)
             if named is not None:
-                category = named.group(1).strip()
-                file.categories.append(category)
-                recognized = True
+                recognized, unfit = True, None
+                try:
+                    category = fitting(LINE, named.group(1), named.start(1))
+                    file.categories.append(category)
+                except Broken as broken:
+                    unfit = broken
                 continue
             if not self._text.render(block, TextFormat.plain):
                 continue
@@ -150,6 +161,8 @@ class _Reader:
                     [file_problem(line, column, "More than {limit} questions", limit=MAX_QUESTIONS)]
                 )
             try:
+                if unfit is not None:
+                    raise unfit
                 entry, marked = self._question(block, category)
             except Broken as broken:
                 line, column = self._text.place(broken.at)
@@ -208,15 +221,12 @@ class _Reader:
             kind, content = self._answers.read(answers, format)
         if not text:
             raise Broken(rest.start, "There is no question before the answers")
-        if len(text) > LONGEST_TEXT:
-            raise Broken(rest.start, "Longer than {limit} characters", limit=LONGEST_TEXT)
-        if title is not None and len(title) > LONGEST_LINE:
-            raise Broken(block.start, "A title of more than {limit} characters", limit=LONGEST_LINE)
+        text = fitting(PROSE, text, rest.start)
         wrong = check_content(kind, content)
         if wrong:
             at = rest.start if braces is None else braces.start
             raise Broken(at, wrong[0].template, **wrong[0].params)
-        id = self._in_comments(_ID, block)
+        ids = [fitting(LINE, id, at) for at, id in self._in_comments(_ID, block)]
         question = GiftQuestion(
             line=self._first_line(block),
             kind=kind,
@@ -225,25 +235,30 @@ class _Reader:
             content=content,
             general_feedback=feedback,
             category=category,
-            external_id=id[0] if id else None,
-            tags=self._in_comments(_TAG, block),
+            external_id=ids[0] if ids else None,
+            tags=self._tags(block),
         )
         return question, braces is not None or title is not None or formatted
 
-    def _in_comments(self, pattern: re.Pattern[str], block: Span) -> list[str]:
-        found: list[str] = []
+    def _tags(self, block: Span) -> list[str]:
+        """The tags as the API writes them, which knows none with spaces."""
+        tags: list[str] = []
+        for at, written in self._in_comments(_TAG, block):
+            tag = fitting(TAG, "-".join(written.split()), at)
+            if tag in tags:
+                continue
+            if len(tags) == MOST_TAGS:
+                raise Broken(at, "More than {limit} tags", limit=MOST_TAGS)
+            tags.append(tag)
+        return tags
+
+    def _in_comments(self, pattern: re.Pattern[str], block: Span) -> Iterator[tuple[int, str]]:
+        """What comments say in brackets, and where each comment begins."""
         for comment in COMMENT.finditer(self._text.raw, block.start, block.end):
-            values = (
-                value.replace("\\]", "]").strip() for value in pattern.findall(comment.group())
-            )
-            for value in values:
-                if len(value) > LONGEST_LINE:
-                    raise Broken(
-                        comment.start(), "Longer than {limit} characters", limit=LONGEST_LINE
-                    )
-                if value and value not in found:
-                    found.append(value)
-        return found
+            for value in pattern.findall(comment.group()):
+                said = value.replace("\\]", "]").strip()
+                if said:
+                    yield comment.start(), said
 
     def _title(self, block: Span) -> tuple[str | None, Span]:
         start = self._text.skipped(block)
@@ -253,7 +268,7 @@ class _Reader:
         if close < 0:
             raise Broken(start, "The title is not closed: write it between :: and ::")
         title = self._text.render(Span(start + 2, close), TextFormat.moodle)
-        return title or None, Span(close + 2, block.end)
+        return fitting(LINE, title, start) or None, Span(close + 2, block.end)
 
     def _braces(self, span: Span) -> Span | None:
         """What stands in the braces; None where there are none."""

@@ -1,15 +1,18 @@
 """The answers of a GIFT question: what stands between its braces, by kind."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
-from services.onboarding.domain.gift_text import Broken, Formatted, GiftText, Span
+from services.onboarding.domain.gift_text import Broken, Formatted, GiftText, Span, fitting_lines
 from services.onboarding.domain.number_text import number_in
-from services.onboarding.domain.question import QuestionKind, TextFormat
+from services.onboarding.domain.question import MOST_ANSWERS, QuestionKind, TextFormat
 
 _WEIGHT = re.compile(r"%(-?\d+(?:\.\d*)?)%")
+# What begins as a weight does, and is none; %PATH% may well be an answer.
+_NO_WEIGHT = re.compile(r"%([-+]?[.,]?\d[^%\s]{0,40})%")
 _TRUE_FALSE = re.compile(r"\s*(TRUE|FALSE|T|F)\s*(?=#|\Z)", re.IGNORECASE)
 _ATTRIBUTE = re.compile(r"<[^<>]*\w(=)[\"']")
 
@@ -55,13 +58,17 @@ class AnswerReader:
         return QuestionKind.short_answer, self._short_answers(Span(start, span.end), format)
 
     def _split(self, span: Span, markers: str) -> Iterator[tuple[int, Span]]:
-        """Each marker with what stands between it and the next."""
-        places = [at for at in range(span.start, span.end) if self._text.mask[at] in markers]
-        for at, following in zip(places, [*places, span.end][1:], strict=True):
-            yield at, Span(at + 1, following)
+        """Each marker with what stands between it and the next, one by one: there may be a million too many."""
+        marker = re.compile(f"[{re.escape(markers)}]")
+        found = marker.search(self._text.mask, span.start, span.end)
+        while found is not None:
+            following = marker.search(self._text.mask, found.end(), span.end)
+            yield found.start(), Span(found.end(), following.start() if following else span.end)
+            found = following
 
     def _each(self, span: Span, format: TextFormat) -> Iterator[_Answer]:
-        for at, part in self._split(span, "=~"):
+        for number, (at, part) in enumerate(self._split(span, "=~")):
+            _require_room(number, at)
             right = self._text.mask[at] == "="
             weight, part = self._weight(part, 100.0 if right else 0.0)
             answer, feedback = self._with_feedback(part, format)
@@ -71,6 +78,13 @@ class AnswerReader:
         start = self._text.skipped(span)
         given = _WEIGHT.match(self._text.mask, start, span.end)
         if given is None:
+            wrong = _NO_WEIGHT.match(self._text.mask, start, span.end)
+            if wrong is not None:
+                raise Broken(
+                    start,
+                    "{text} is no weight: write a number between -100 and 100, such as %33.3%",
+                    text=wrong.group(),
+                )
             return usual, span
         weight = float(given.group(1))
         if not -100 <= weight <= 100:
@@ -101,7 +115,7 @@ class AnswerReader:
         return {
             "answers": [
                 {
-                    "text": self._required(answer, format)["text"],
+                    "text": fitting_lines(self._required(answer, format)["text"], answer.at),
                     "weight": answer.weight,
                     "feedback": answer.feedback,
                 }
@@ -125,7 +139,9 @@ class AnswerReader:
             answer = self._text.render(Span(arrow + 2, part.end), TextFormat.moodle)
             if not answer:
                 raise Broken(arrow, "After -> stands no answer")
+            answer = fitting_lines(answer, arrow)
             statement = self._text.formatted(Span(part.start, arrow), format)
+            _require_room(len(more if statement is None else pairs), at)
             if statement is None:
                 more.append(answer)
             else:
@@ -135,12 +151,10 @@ class AnswerReader:
     def _true_false(self, span: Span, format: TextFormat) -> dict[str, Any]:
         said = _TRUE_FALSE.match(self._text.mask[span.start : span.end])
         assert said is not None
-        feedback = [
-            self._text.formatted(part, format)
-            for _, part in self._split(Span(span.start + said.end(), span.end), "#")
-        ]
-        if len(feedback) > 2:
+        parts = list(islice(self._split(Span(span.start + said.end(), span.end), "#"), 3))
+        if len(parts) > 2:
             raise Broken(span.start, "True or false has two feedbacks at most")
+        feedback = [self._text.formatted(part, format) for _, part in parts]
         for_true, for_false = [*feedback, None, None][:2]
         return {
             "answer": said.group(1).upper().startswith("T"),
@@ -157,13 +171,14 @@ class AnswerReader:
         start = self._text.skipped(span)
         if start == span.end:
             raise Broken(span.start, "After # stands no number")
-        parts = (
-            [part for _, part in self._split(span, "=")]
+        parts: Iterable[tuple[int, Span]] = (
+            self._split(span, "=")
             if self._text.mask[start] == "="
-            else [Span(start, span.end)]
+            else [(start, Span(start, span.end))]
         )
         answers: list[dict[str, Any]] = []
-        for part in parts:
+        for number, (at, part) in enumerate(parts):
+            _require_room(number, at)
             weight, value = self._weight(part, 100.0)
             value, feedback = self._with_feedback(value, format)
             if self._text.render(value, TextFormat.moodle) == "*":
@@ -188,3 +203,9 @@ class AnswerReader:
         if numbers[1] < 0:
             raise Broken(at, "A margin is not less than 0")
         return f"{numbers[0] - numbers[1]:f}", f"{numbers[0] + numbers[1]:f}"
+
+
+def _require_room(before: int, at: int) -> None:
+    """Refuse another answer after so many."""
+    if before == MOST_ANSWERS:
+        raise Broken(at, "More than {limit} answers", limit=MOST_ANSWERS)

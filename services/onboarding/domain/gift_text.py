@@ -7,12 +7,21 @@ import re
 from bisect import bisect_right
 from dataclasses import dataclass
 
+from pydantic import TypeAdapter, ValidationError
+
+from services.chassis.fields import Line, Prose, Tag
+from services.chassis.validation import field_error
 from services.onboarding.domain.question import TextFormat
 
-LONGEST_TEXT = 20_000
+# What the API takes, a file may hold.
+LINE: TypeAdapter[str] = TypeAdapter(Line)
+PROSE: TypeAdapter[str] = TypeAdapter(Prose)
+TAG: TypeAdapter[str] = TypeAdapter(Tag)
+
 _ESCAPED = re.compile(r"\\[\\~=#{}:n]")
 COMMENT = re.compile(r"^[ \t]*//.*$", re.MULTILINE)
 _MASK, REMOVED = "\x01", "\x02"
+_BREAK = re.compile(r"[\n\t]")
 _FORMAT = re.compile(r"\[(html|moodle|plain|markdown)\]", re.IGNORECASE)
 
 Formatted = dict[str, str]
@@ -24,6 +33,21 @@ class Broken(Exception):
     def __init__(self, at: int, template: str, /, **params: object) -> None:
         self.at, self.template, self.params = at, template, params
         super().__init__(template)
+
+
+def fitting(kind: TypeAdapter[str], text: str, at: int) -> str:
+    """The text as a field of the API takes it; raises `Broken` for what that would refuse."""
+    try:
+        return kind.validate_python(text)
+    except ValidationError as error:
+        wrong = field_error(error.errors()[0], "", "file")
+        raise Broken(at, wrong.template, **wrong.params) from error
+
+
+def fitting_lines(text: str, at: int) -> str:
+    """The text as it is, if it would fit a line of the API without its line breaks, which Moodle has in answers."""
+    fitting(LINE, _BREAK.sub(" ", text), at)
+    return text
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +91,7 @@ class GiftText:
         """A text with its format; None where there is none."""
         format, span, _ = self.format(span, usual)
         text = self.render(span, format)
-        if len(text) > LONGEST_TEXT:
-            raise Broken(span.start, "Longer than {limit} characters", limit=LONGEST_TEXT)
-        return {"format": format, "text": text} if text else None
+        return {"format": format, "text": fitting(PROSE, text, span.start)} if text else None
 
     def render(self, span: Span, format: TextFormat) -> str:
         """The text of a span as it is meant."""

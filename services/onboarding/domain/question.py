@@ -52,6 +52,9 @@ class TextFormat(StrEnum):
 
 Content = Mapping[str, Any]
 
+# Choices, answers or pairs of a question, and its tags.
+MOST_ANSWERS = 200
+MOST_TAGS = 50
 ASKS_NOTHING = frozenset({QuestionKind.description})
 
 

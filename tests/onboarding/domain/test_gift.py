@@ -12,6 +12,7 @@ import pytest
 from services.chassis.file_problem import FileError
 from services.onboarding.domain.gift import MAX_QUESTIONS, read_gift
 from services.onboarding.domain.number_text import number_in
+from services.onboarding.domain.question import MOST_ANSWERS, MOST_TAGS
 
 FILES = sorted((Path(__file__).parent.parent / "gift").glob("*.gift"))
 KINDS = {
@@ -185,10 +186,41 @@ def test_comments_inside_of_a_question_are_left_out_and_their_brackets_read():
         ("q{#5:}", 1, 4, "is no number"),
         ("q{#6..5}", 1, 3, "not be less than 6"),
         ("q{#5:-1}", 1, 4, "not less than 0"),
-        ("q{=" + "a" * 20_001 + "}", 1, 4, "Longer than"),
-        ("a" * 20_001 + "{T}", 1, 1, "Longer than"),
-        ("::" + "a" * 501 + "::q{T}", 1, 1, "A title of more"),
-        ("// [id:" + "a" * 501 + "]\nq{T}", 1, 1, "Longer than"),
+        ("q{=a#" + "a" * 10_001 + "}", 1, 6, "at most 10000 characters"),
+        ("q{=" + "a" * 10_001 + " ~b}", 1, 4, "at most 10000 characters"),
+        ("a" * 10_001 + "{T}", 1, 1, "at most 10000 characters"),
+        ("::" + "a" * 501 + "::q{T}", 1, 1, "at most 500 characters"),
+        ("// [id:" + "a" * 501 + "]\nq{T}", 1, 1, "at most 500 characters"),
+        ("q{=" + "a" * 501 + "}", 1, 3, "at most 500 characters"),
+        ("q{=a->b =c->" + "a" * 501 + "}", 1, 11, "at most 500 characters"),
+        ("// [tag:" + "a" * 41 + "]\nq{T}", 1, 1, "the form that is asked for"),
+        (
+            "// " + "".join(f"[tag:t{n}]" for n in range(MOST_TAGS + 1)) + "\nq{T}",
+            1,
+            1,
+            "More than 50 tags",
+        ),
+        ("::a\u202eb::q{T}", 1, 1, "turn its direction"),
+        ("q{=a\u202eb}", 1, 3, "turn its direction"),
+        ("q{=a ~\u200b}", 1, 7, "characters that can be seen"),
+        ("q{~%1e9%a =b}", 1, 4, "%1e9% is no weight"),
+        ("q{~%33,3%a =b}", 1, 4, "%33,3% is no weight"),
+        ("q{#=%1e9%5}", 1, 5, "%1e9% is no weight"),
+        ("q{=a\n" + "~b\n" * MOST_ANSWERS + "}", MOST_ANSWERS + 1, 1, "More than 200 answers"),
+        ("q{" + "=a\n" * (MOST_ANSWERS + 1) + "}", MOST_ANSWERS + 1, 1, "More than 200 answers"),
+        ("q{#" + "=5\n" * (MOST_ANSWERS + 1) + "}", MOST_ANSWERS + 1, 1, "More than 200 answers"),
+        (
+            "q{=a->c\n" + "=a->b\n" * MOST_ANSWERS + "}",
+            MOST_ANSWERS + 1,
+            1,
+            "More than 200 answers",
+        ),
+        (
+            "q{=a->c\n" + "=->b\n" * (MOST_ANSWERS + 1) + "}",
+            MOST_ANSWERS + 2,
+            1,
+            "More than 200 answers",
+        ),
     ],
 )
 def test_what_is_wrong_with_a_question_is_told_with_its_place(text, line, column, words):
@@ -197,6 +229,37 @@ def test_what_is_wrong_with_a_question_is_told_with_its_place(text, line, column
     problem = file.problems[0]
     assert (problem.line, problem.column) == (line, column)
     assert words in problem.detail
+
+
+def test_as_many_answers_as_a_question_takes_come_in():
+    question = only("q{=a\n" + "~b\n" * (MOST_ANSWERS - 1) + "}")
+    assert len(question.content["choices"]) == MOST_ANSWERS
+    pairs = only("q{" + "=a->b\n" * MOST_ANSWERS + "=->c\n" * MOST_ANSWERS + "}").content
+    assert len(pairs["pairs"]) == len(pairs["more_answers"]) == MOST_ANSWERS
+
+
+@pytest.mark.parametrize(
+    ("category", "words"),
+    [("a" * 501, "at most 500 characters"), ("a\u202eb", "turn its direction")],
+)
+def test_a_category_that_cannot_be_keeps_its_questions_out_and_no_others(category, words):
+    file = read_gift(f"$CATEGORY: {category}\n\nOne{{T}}\n\nTwo{{T}}\n\n$CATEGORY: b\n\nThree{{T}}")
+    assert [(one.line, one.column) for one in file.problems] == [(1, 11), (1, 11)]
+    assert all(words in one.detail for one in file.problems)
+    assert file.categories == ["b"]
+    assert [(question.line, question.category) for question in file.questions] == [(9, "b")]
+
+
+def test_tags_are_written_as_the_api_writes_them():
+    assert only("// [tag:Two words] [tag:TILL] [tag:till]\nq{T}").tags == ["two-words", "till"]
+
+
+def test_a_text_between_percent_signs_is_an_answer():
+    assert only("q{=%PATH% ~b}").content["choices"][0]["text"]["text"] == "%PATH%"
+
+
+def test_a_title_that_does_not_say_anything_is_none():
+    assert only(":: ::q{T}").title is None
 
 
 @pytest.mark.parametrize(
