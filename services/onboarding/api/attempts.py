@@ -49,6 +49,7 @@ from services.onboarding.domain.gating import (
     complete_gated,
     cycle_of,
     lock_assignment_of,
+    open_elsewhere,
     require_open_item,
 )
 from services.onboarding.domain.own_people import people_seen_by
@@ -344,8 +345,9 @@ async def begin_attempt(
             _g.assignment_id.is_not_distinct_from(assignment_id),
         )
     )
-    require_may_begin(assessment, before, granted or 0, now)
-    for over in before:
+    elsewhere = await open_elsewhere(session, assessment.id, caller.person_id, assignment_id)
+    require_may_begin(assessment, before, granted or 0, now, elsewhere)
+    for over in [*before, *elsewhere]:
         if over.state_at(now) is not over.state:
             over.expire(now)
             record(session, events.attempt_moved("expired", over))

@@ -268,16 +268,21 @@ def _plain(score: Decimal | None) -> float | None:
 
 
 def require_may_begin(
-    assessment: Assessment, before: Sequence[Attempt], granted: int, now: datetime
+    assessment: Assessment,
+    before: Sequence[Attempt],
+    granted: int,
+    now: datetime,
+    elsewhere: Sequence[Attempt] = (),
 ) -> None:
-    """Refuse with `Conflict` unless another attempt may begin, after those of the cycle so far."""
+    """Refuse with `Conflict` unless another attempt may begin, after those of the cycle so far, and with none open elsewhere."""
     assessment.require_published()
     counted = [attempt for attempt in before if attempt.state is not AttemptState.voided]
     states = {attempt.state_at(now) for attempt in counted}
     if AttemptState.passed in states:
         raise Conflict("It is passed already.")
-    if AttemptState.open in states:
-        raise Conflict("An attempt is open already.")
+    still_open = [one for one in [*counted, *elsewhere] if one.state_at(now) is AttemptState.open]
+    if still_open:
+        raise _open_already(still_open[0])
     if AttemptState.submitted in states:
         raise Conflict("The last attempt is not graded yet.")
     if assessment.max_attempts is not None and len(counted) >= assessment.max_attempts + granted:
@@ -288,6 +293,16 @@ def require_may_begin(
     over = [ended for attempt in counted if (ended := attempt.over_at(now)) is not None]
     if over and (free := max(over) + timedelta(minutes=assessment.cooldown_minutes)) > now:
         raise Conflict("The next attempt can begin at {moment}.", moment=free)
+
+
+def _open_already(attempt: Attempt) -> Conflict:
+    if attempt.assignment_id is None:
+        return Conflict("An attempt is open already: {attempt_id}.", attempt_id=attempt.id)
+    return Conflict(
+        "An attempt is open already: {attempt_id}, in the assignment {assignment_id}.",
+        attempt_id=attempt.id,
+        assignment_id=attempt.assignment_id,
+    )
 
 
 def begin(

@@ -149,6 +149,24 @@ async def attempts_of(
     return found.all()
 
 
+async def open_elsewhere(
+    session: AsyncSession, assessment_id: UUID, person_id: UUID, assignment_id: UUID | None
+) -> Sequence[Attempt]:
+    """What is stored as open in other cycles, locked: of an assessment, somebody has one open attempt at most."""
+    found = await session.scalars(
+        select(Attempt)
+        .where(
+            _a.organization_id == organization_of(session),
+            _a.assessment_id == assessment_id,
+            _a.person_id == person_id,
+            _a.assignment_id.is_distinct_from(assignment_id),
+            _a.state == AttemptState.open,
+        )
+        .with_for_update()
+    )
+    return found.all()
+
+
 async def require_open_item(
     session: AsyncSession, assignment_id: UUID, course_id: UUID, now: datetime
 ) -> None:

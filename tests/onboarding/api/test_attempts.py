@@ -255,6 +255,36 @@ async def test_begun_many_times_at_once_one_is_open(firm: Firm):
     assert sorted(a.status_code for a in answers) == [201, 409, 409, 409, 409]
 
 
+async def test_an_attempt_that_is_open_in_another_assignment_is_named(firm: Firm):
+    _, quiz, first = await gated(firm, time_limit_minutes=5)
+    same = course_set({"id": quiz["course_id"]})
+    second = await assignment(firm, await published_curriculum(firm, same))
+    tried = await attempt(firm.learner, quiz, assignment_id=first["id"])
+    path = f"/v1/assessments/{quiz['id']}/attempts"
+    for given in (first, second):
+        refused = await firm.learner.post(path, {"assignment_id": given["id"]})
+        assert refused.status_code == 409
+        assert refused.json()["detail"] == (
+            f"An attempt is open already: {tried['id']}, in the assignment {first['id']}."
+        )
+
+    await as_the_service(
+        firm,
+        "UPDATE attempt SET started_at = started_at - interval '1 hour', "
+        f"ends_at = now() - interval '1 second' WHERE id = '{tried['id']}'",
+    )
+    assert (await attempt(firm.learner, quiz, assignment_id=second["id"]))["number"] == 1
+    [expired] = await told(firm, "attempt.expired")
+    assert expired["data"]["attempt_id"] == tried["id"]
+
+
+async def test_an_attempt_that_is_open_is_named_where_the_quiz_stands_alone(firm: Firm):
+    quiz = await assessment(firm, await bank_of(firm, "Q{T}"))
+    tried = await attempt(firm.learner, quiz)
+    refused = await firm.learner.post(f"/v1/assessments/{quiz['id']}/attempts", {})
+    assert refused.json()["detail"] == f"An attempt is open already: {tried['id']}."
+
+
 async def test_after_its_time_an_attempt_is_expired(firm: Firm):
     quiz = await assessment(firm, await bank_of(firm, "Q{T}"), time_limit_minutes=5, max_attempts=2)
     tried = await attempt(firm.learner, quiz)
