@@ -22,7 +22,7 @@ WAIVED = """waived AS MATERIALIZED (
 IS_WAIVED = "(a.waived OR a.id IN (SELECT assignment_id FROM waived))"
 
 
-def _filled(sql: str) -> str:
+def _with_parts(sql: str) -> str:
     """A statement with the parts that several have in common."""
     return (
         sql.replace("WAIVED_ONES", WAIVED)
@@ -33,7 +33,7 @@ def _filled(sql: str) -> str:
 
 OVERDUE = Report(
     "overdue",
-    _filled("""
+    _with_parts("""
 WITH chosen AS MATERIALIZED (
     SELECT a.*
     FROM assignment AS a
@@ -74,7 +74,7 @@ ORDER BY a.due_on, a.id
 
 CURRICULA = Report(
     "curricula",
-    _filled("""
+    _with_parts("""
 WITH chosen AS MATERIALIZED (
     SELECT c.id, c.key, c.title
     FROM curriculum AS c
@@ -148,7 +148,7 @@ ORDER BY c.id
 
 TRAINERS = Report(
     "trainers",
-    _filled("""
+    _with_parts("""
 WITH learner AS MATERIALIZED (
     SELECT p.id FROM person AS p
     WHERE p.organization_id = CAST(:organization_id AS uuid) AND IN_TEAMS
