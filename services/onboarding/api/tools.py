@@ -135,7 +135,7 @@ async def change_tool(
     runtime: RuntimeDep,
     session: SessionDep,
 ) -> Response:
-    """JSON Merge Patch; its owner or a trainer."""
+    """JSON Merge Patch; its owner or a trainer, its competence a trainer: the owner publishes what gives that."""
     tool = await load(session, Tool, tool_id)
     tool.require_owner_or_trainer(caller)
     match.check(tool.version)
@@ -143,6 +143,8 @@ async def change_tool(
     await directory.require_people(
         session, runtime.followers["gateway"], {"/owner_id": given.get("owner_id")}
     )
+    if given.get("competence") not in (None, tool.competence):
+        caller.require(Role.trainer)
     if given.get("trains_for_handovers", tool.trains_for_handovers) != tool.trains_for_handovers:
         tool.require_switcher(caller)
     tool.sqlmodel_update(given)

@@ -91,6 +91,10 @@ async def test_the_owner_of_the_tool_gives_by_a_course_no_competence_but_the_too
     await course_draft(firm.seller, new, grants={"competence": "customer-service", "level": 5})
     path = f"/v1/courses/{new['id']}/versions/1"
     assert (await firm.seller.post(f"{path}/publication")).status_code == 403
+    other = {"competence": "customer-service"}
+    assert (await firm.seller.patch(f"/v1/tools/{tool['id']}", other)).status_code == 403
+    made(await firm.seller.patch(f"/v1/tools/{tool['id']}", {"name": "KundeGlimt"}), 200)
+    made(await firm.trainer.patch(f"/v1/tools/{tool['id']}", {"competence": "kundeglimt"}), 200)
     own = {"grants": {"competence": "kundeglimt", "level": 5}}
     made(await firm.seller.patch(path, own), 200)
     made(await firm.seller.post(f"{path}/publication"), 200)
