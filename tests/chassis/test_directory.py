@@ -1,7 +1,9 @@
 """The services' copies of the directory."""
 
+import asyncio
 from datetime import UTC, datetime
 
+from services.chassis.events import Event, record, store_recorded
 from services.chassis.listeners import HeardEvent
 from services.handover.domain.base import directory
 from tests.conftest import Firm
@@ -93,3 +95,16 @@ async def test_every_service_knows_the_organization_and_what_people_are_tagged_w
             )
         assert (kept["time_zone"], kept["country"]) == ("Europe/Helsinki", "FI")
         assert tags == ["butikk-øst", "kasse"]
+
+
+async def test_somebody_new_is_known_although_an_older_change_still_runs(firm: Firm) -> None:
+    async with firm.product.gateway.transaction(firm.organization_id) as session:
+        record(session, Event("thing.made", "a"))
+        await store_recorded(session, None, None)
+        new = {"name": "Ny Kollega", "email": f"{firm.organization_id}@ny.example"}
+        person = (await firm.admin.post("/v1/people", new)).json()
+        tool = {"key": "till", "name": "Till", "owner_id": person["id"]}
+        asking = asyncio.create_task(firm.trainer.post("/v1/tools", tool))
+        # Longer than the feed waits for whoever only reads it.
+        await asyncio.sleep(1)
+    assert (await asking).status_code == 201
