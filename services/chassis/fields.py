@@ -61,7 +61,14 @@ Prose = Annotated[
 # In any language, and the same whatever its case.
 Tag = Annotated[str, StringConstraints(to_lower=True, pattern=r"^\w[\w-]{0,39}$")]
 Key = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,79}$")]
-Link = Annotated[str, StringConstraints(max_length=1000, pattern=r"^https?://[^\s\x00-\x1f\x7f]+$")]
+# No brackets in the host: hardly anybody links to an IPv6 address, and many programs break at one that is none.
+Link = Annotated[
+    str,
+    StringConstraints(
+        max_length=1000,
+        pattern=r"^https?://[^\s\x00-\x1f\x7f/?#\[\]]+([/?#][^\s\x00-\x1f\x7f]*)?$",
+    ),
+]
 
 
 def _in_utc(moment: datetime) -> datetime:

@@ -50,7 +50,7 @@ Text = Annotated[str, StringConstraints(min_length=1, max_length=500), AfterVali
 Issuer = Annotated[
     str,
     StringConstraints(
-        max_length=500, pattern=r"^https?://[^\s\x00-\x1f\x7f?#@/]+(/[^\s\x00-\x1f\x7f?#]*)?$"
+        max_length=500, pattern=r"^https?://[^\s\x00-\x1f\x7f?#@/\[\]]+(/[^\s\x00-\x1f\x7f?#]*)?$"
     ),
     AfterValidator(_printable),
 ]

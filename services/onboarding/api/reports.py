@@ -53,7 +53,10 @@ _FORMS: dict[int | str, dict[str, Any]] = {
         },
     }
 }
-_EXTRA = {"responses": {"406": {"$ref": "#/components/responses/NotAcceptable"}}}
+_NOT_THERE = {"404": {"$ref": "#/components/responses/NotFound"}}
+_EXTRA = {
+    "responses": {**_NOT_THERE, "406": {"$ref": "#/components/responses/NotAcceptable"}},
+}
 
 
 class ReportQuery(BaseModel):
